@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+import projects from './vitest.workspace.ts';
+
+export default defineConfig({
+  // Tests run the sources: no build is needed, and a stack trace leads to the line.
+  ssr: { resolve: { conditions: ['@kit/source'], externalConditions: [] } },
+  // Nest's decorators are the legacy ones.
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  test: {
+    projects,
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: [['default', { summary: false }], './tooling/src/plain-reporter.ts'],
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      thresholds: { lines: 90, branches: 85 },
+    },
+  },
+});
