@@ -1,0 +1,68 @@
+import { globSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs, styleText } from 'node:util';
+import { runCallBench } from './calls.ts';
+import type { Bench } from './define.ts';
+import { type Measured, renderTable, writeReport } from './report.ts';
+import { runServerBench } from './servers.ts';
+
+const help = `npm run bench -- [--only breaker,tx] [--short] [--no-write] [--list]
+
+  --only      packages, or package/file (trace/log-line), separated by commas
+  --short     a few calls of each: shows that every benchmark runs
+  --no-write  leaves docs/benchmarks.md alone
+  --list      shows what there is
+`;
+const { values } = parseArgs({
+  allowNegative: true,
+  options: {
+    only: { type: 'string', default: '' },
+    short: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: true },
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const only = values.only.split(',').filter(Boolean);
+const files = globSync('packages/*/bench/*.bench.ts', { cwd: root }).sort().filter(isChosen);
+if (values.list || files.length === 0) {
+  process.stdout.write(
+    files.length > 0 ? `${files.join('\n')}\n` : `no benchmark matches --only ${values.only}\n`,
+  );
+  process.exit(files.length > 0 ? 0 : 2);
+}
+
+const measured: Measured[] = [];
+for (const [index, file] of files.entries()) {
+  const { default: bench } = (await import(pathToFileURL(`${root}${file}`).href)) as { default: Bench };
+  process.stderr.write(styleText('dim', `[${index + 1}/${files.length}] ${file}\n`));
+  const table = await measure(bench);
+  if (bench.kind === 'table' && bench.notes)
+    table.notes = [table.notes, bench.notes].filter(Boolean).join(' ');
+  measured.push({ package: bench.package, title: bench.title, table });
+  process.stdout.write(
+    `\n${styleText('bold', `@kit/${bench.package}: ${bench.title}`)}\n${renderTable(table)}\n\n`,
+  );
+}
+if (values.write && !values.short) writeReport(`${root}docs/benchmarks.md`, measured);
+// A peer may leave a timer or a socket open; the figures are written.
+process.exit(0);
+
+function isChosen(file: string): boolean {
+  const [, name, , bench] = file.split('/');
+  return (
+    only.length === 0 || only.includes(name!) || only.includes(`${name}/${bench!.replace('.bench.ts', '')}`)
+  );
+}
+
+function measure(bench: Bench) {
+  if (bench.kind === 'calls') return runCallBench(bench, values);
+  if (bench.kind === 'servers') return runServerBench(bench, values);
+  return bench.run(values);
+}
