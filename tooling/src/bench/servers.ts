@@ -70,7 +70,7 @@ async function load(contender: Contender, amount: number, connections: number): 
 
 async function cpuOf({ child }: Contender): Promise<number> {
   const answer = once(child.process, 'message');
-  child.process.send!('cpu');
+  child.process.send?.('cpu');
   const [{ cpuMicroseconds }] = await answer;
   return cpuMicroseconds;
 }
