@@ -7,15 +7,29 @@ const packages = readdirSync('packages').map((name) => `packages/${name}`);
 const steps: { name: string; help: string; commands: string[][] }[] = [
   { name: 'format', help: 'oxfmt', commands: [['oxfmt', '--check']] },
   { name: 'lint', help: 'oxlint with type-aware rules', commands: [['oxlint', '--type-aware']] },
-  { name: 'types', help: 'TypeScript 7, strict', commands: [['node', 'node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json']] },
+  {
+    name: 'types',
+    help: 'TypeScript 7, strict',
+    commands: [['node', 'node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json']],
+  },
   {
     name: 'boundaries',
     help: 'no kit package imports another; adapters, layers, cycles',
-    commands: [['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'examples', 'tests', 'tooling']],
+    commands: [
+      ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'examples', 'tests', 'tooling'],
+    ],
   },
   { name: 'dead-code', help: 'unused files, exports and dependencies', commands: [['knip']] },
-  { name: 'snippets', help: 'code in READMEs and guides compiles', commands: [['tsx', 'scripts/check-snippets.ts']] },
-  { name: 'build', help: 'the six packages', commands: [['turbo', 'run', 'build', '--output-logs=errors-only']] },
+  {
+    name: 'snippets',
+    help: 'code in READMEs and guides compiles',
+    commands: [['tsx', 'scripts/check-snippets.ts']],
+  },
+  {
+    name: 'build',
+    help: 'the six packages',
+    commands: [['turbo', 'run', 'build', '--output-logs=errors-only']],
+  },
   {
     name: 'publint',
     help: 'what would be published is well formed',
@@ -29,7 +43,17 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
   {
     name: 'bench',
     help: 'every benchmark runs, in a short form',
-    commands: [['node', '--conditions=@kit/source', '--import', 'tsx', 'tooling/src/bench/main.ts', '--short', '--no-write']],
+    commands: [
+      [
+        'node',
+        '--conditions=@kit/source',
+        '--import',
+        'tsx',
+        'tooling/src/bench/main.ts',
+        '--short',
+        '--no-write',
+      ],
+    ],
   },
   { name: 'tests', help: 'every test, with the coverage gate', commands: [['vitest', 'run', '--coverage']] },
 ];
@@ -51,7 +75,9 @@ if (values.list || values.help) {
 
 const only = namesIn(values.only);
 const skip = namesIn(values.skip);
-const chosen = steps.filter((step) => (only.length === 0 || only.includes(step.name)) && !skip.includes(step.name));
+const chosen = steps.filter(
+  (step) => (only.length === 0 || only.includes(step.name)) && !skip.includes(step.name),
+);
 const results: { name: string; ok: boolean; seconds: number }[] = [];
 
 for (const [index, step] of chosen.entries()) {

@@ -12,12 +12,29 @@ const isWindows = process.platform === 'win32';
 const source = ['--conditions=@kit/source', '--import', 'tsx'];
 const tasks = {
   start: { help: 'run the example platform', command: ['node', ...source, 'examples/start.ts'] },
-  dev: { help: 'run the example platform and restart it on changes', command: ['node', ...source, 'examples/start.ts', '--watch'] },
-  test: { help: 'run every test; arguments go to vitest (npm test -- --project trace)', command: ['vitest', 'run'], before: installServers },
+  dev: {
+    help: 'run the example platform and restart it on changes',
+    command: ['node', ...source, 'examples/start.ts', '--watch'],
+  },
+  test: {
+    help: 'run every test; arguments go to vitest (npm test -- --project trace)',
+    command: ['vitest', 'run'],
+    before: installServers,
+  },
   build: { help: 'build the six packages', command: ['turbo', 'run', 'build', '--output-logs=errors-only'] },
-  check: { help: 'everything CI checks; --list, --only a,b, --skip tests', command: ['node', ...source, 'scripts/check.ts'], before: installServers },
-  bench: { help: 'benchmarks beside their peers; --list, --only breaker, --short', command: ['node', ...source, 'tooling/src/bench/main.ts'] },
-  load: { help: 'load the running example platform; --help', command: ['node', ...source, 'examples/load.ts'] },
+  check: {
+    help: 'everything CI checks; --list, --only a,b, --skip tests',
+    command: ['node', ...source, 'scripts/check.ts'],
+    before: installServers,
+  },
+  bench: {
+    help: 'benchmarks beside their peers; --list, --only breaker, --short',
+    command: ['node', ...source, 'tooling/src/bench/main.ts'],
+  },
+  load: {
+    help: 'load the running example platform; --help',
+    command: ['node', ...source, 'examples/load.ts'],
+  },
   format: { help: 'format all files', command: ['oxfmt'] },
 };
 
@@ -25,7 +42,9 @@ const [name, ...args] = process.argv.slice(2);
 const task = Object.hasOwn(tasks, name ?? '') ? tasks[name] : undefined;
 if (!task) {
   const known = Object.entries(tasks).map(([key, { help }]) => `  npm run ${key.padEnd(8)} ${help}`);
-  say(`${name && !/^(--)?help$|^-h$/.test(name) ? `there is no task "${name}"` : 'the tasks'}:\n${known.join('\n')}`);
+  say(
+    `${name && !/^(--)?help$|^-h$/.test(name) ? `there is no task "${name}"` : 'the tasks'}:\n${known.join('\n')}`,
+  );
   process.exit(name && !/^(--)?help$|^-h$/.test(name) ? 2 : 0);
 }
 
@@ -33,7 +52,9 @@ const nodePath = findNode();
 const pnpmPath = findPnpm();
 const env = {
   ...process.env,
-  PATH: [dirname(nodePath), dirname(pnpmPath), join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter),
+  PATH: [dirname(nodePath), dirname(pnpmPath), join(root, 'node_modules/.bin'), process.env.PATH].join(
+    delimiter,
+  ),
   NODE: nodePath,
   npm_node_execpath: nodePath,
   // Nothing in this repository reports to anybody.
@@ -68,10 +89,22 @@ function findNode() {
 function findPnpm() {
   const folder = join(root, 'tools/pnpm');
   const program = join(folder, 'node_modules/.bin', isWindows ? 'pnpm.cmd' : 'pnpm');
-  onceFor(folder, readFileSync(join(folder, 'package.json')), () => existsSync(program), () => {
-    say('fetching pnpm through npm');
-    npm(folder, ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']);
-  });
+  onceFor(
+    folder,
+    readFileSync(join(folder, 'package.json')),
+    () => existsSync(program),
+    () => {
+      say('fetching pnpm through npm');
+      npm(folder, [
+        'install',
+        '--no-save',
+        '--no-package-lock',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+      ]);
+    },
+  );
   return program;
 }
 
@@ -86,8 +119,16 @@ function onceFor(folder, input, isThere, fetch) {
 }
 
 function npm(cwd, npmArgs) {
-  const result = spawnSync('npm', npmArgs, { cwd, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', shell: isWindows });
-  if (result.status !== 0) fail(`npm ${npmArgs.join(' ')} failed in ${cwd}:\n${result.stdout ?? ''}${result.stderr ?? result.error}`);
+  const result = spawnSync('npm', npmArgs, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    shell: isWindows,
+  });
+  if (result.status !== 0)
+    fail(
+      `npm ${npmArgs.join(' ')} failed in ${cwd}:\n${result.stdout ?? ''}${result.stderr ?? result.error}`,
+    );
 }
 
 /** From the frozen lockfile: pnpm itself knows in half a second when there is nothing to do. */
@@ -107,23 +148,42 @@ function installDependencies() {
 /** Servers that no npm package ships: under CI on Debian as root apt brings what is missing; elsewhere suites say how to get it. */
 function installServers() {
   if (process.env.CI !== 'true' || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  const wanted = { 'mariadb-server': 'mariadbd', 'redis-server': 'redis-server', prometheus: 'promtool', chromium: 'chromium' };
+  const wanted = {
+    'mariadb-server': 'mariadbd',
+    'redis-server': 'redis-server',
+    prometheus: 'promtool',
+    chromium: 'chromium',
+  };
   const folders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
   const missing = Object.entries(wanted)
     .filter(([, program]) => !folders.some((folder) => existsSync(join(folder, program))))
     .map(([debianPackage]) => debianPackage);
   if (missing.length === 0) return;
   say(`installing ${missing.join(', ')} with apt`);
-  const options = { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const options = {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
   spawnSync('apt-get', ['update', '-qq'], options);
-  const result = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options);
+  const result = spawnSync(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
+    options,
+  );
   if (result.status !== 0) fail(`apt-get install ${missing.join(' ')} failed`);
 }
 
 /** The task leads a process group of its own, so that whatever ends us ends all of it. */
 function run([program, ...programArgs], moreArgs) {
-  const file = program === 'node' ? nodePath : join(root, 'node_modules/.bin', isWindows ? `${program}.cmd` : program);
-  const child = spawn(file, [...programArgs, ...moreArgs], { cwd: root, env, stdio: 'inherit', detached: !isWindows, shell: isWindows });
+  const file =
+    program === 'node' ? nodePath : join(root, 'node_modules/.bin', isWindows ? `${program}.cmd` : program);
+  const child = spawn(file, [...programArgs, ...moreArgs], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+    detached: !isWindows,
+    shell: isWindows,
+  });
   const signalGroup = (signal) => {
     try {
       process.kill(isWindows ? child.pid : -child.pid, signal);
