@@ -9,7 +9,9 @@ const target = mkdtempSync(join(tmpdir(), 'kit-attw-'));
 try {
   execFileSync('pnpm', ['pack', '--pack-destination', target], { cwd: folder, stdio: 'pipe' });
   const [tarball] = readdirSync(target);
-  execFileSync('attw', ['--profile', 'node16', '--format', 'ascii', join(target, tarball!)], { stdio: 'inherit' });
+  execFileSync('attw', ['--profile', 'node16', '--format', 'ascii', join(target, tarball!)], {
+    stdio: 'inherit',
+  });
 } catch {
   process.exitCode = 1;
 } finally {

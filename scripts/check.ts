@@ -55,6 +55,11 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
       ],
     ],
   },
+  {
+    name: 'matrix',
+    help: 'the trace context on the other supported versions of Node',
+    commands: [['node', 'scripts/matrix.mjs', '--node', '22,26', '--project', 'trace']],
+  },
   { name: 'tests', help: 'every test, with the coverage gate', commands: [['vitest', 'run', '--coverage']] },
 ];
 
