@@ -1,1 +1,20 @@
-export {};
+export { createMetrics, type Instruments, type Metrics } from './metrics.js';
+export type { MetricsLogger, MetricsOptions } from './options.js';
+export type { PrometheusClient, PrometheusRegistry } from './client.js';
+export type { BoundCounter, Counter } from './counter.js';
+export type { BoundGauge, Gauge } from './gauge.js';
+export type { BoundHistogram, Histogram } from './histogram.js';
+export type { CounterOptions, GaugeOptions, HistogramOptions, Labels, LabelValues } from './instruments.js';
+export type { LabelValue } from './labels.js';
+export type { Aggregate } from './family.js';
+export type { Business } from './business.js';
+export type { HandlerOptions, MetricsHandler } from './handler.js';
+export type { TrackHttp } from './http.js';
+export type { HttpNaming } from './http-naming.js';
+export { observeKit } from './observe-kit.js';
+export type { ObservedChannel, ObservedChannels } from './channels.js';
+export { isMetricConflictError, MetricConflictError } from './errors.js';
+/** @internal What the adapters share. */
+export { createExpressRoutes, type ExpressRouteOf } from './express-route.js';
+/** @internal */
+export { mountOnAdapter } from './nest-mount.js';

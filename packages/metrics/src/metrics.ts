@@ -1,0 +1,208 @@
+import { createActiveUsers } from './active-users.js';
+import { type Business, createBusiness } from './business.js';
+import type { PrometheusRegistry } from './client.js';
+import type { Counter } from './counter.js';
+import type { Gauge } from './gauge.js';
+import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
+import type { Histogram } from './histogram.js';
+import { createHttpTracker, type TrackHttp } from './http.js';
+import { kitNaming } from './http-naming.js';
+import type { CounterOptions, GaugeOptions, HistogramOptions } from './instruments.js';
+import { checkLabelNames, checkMetricName } from './labels.js';
+import {
+  checkBuckets,
+  checkClient,
+  checkDefaultLabels,
+  checkRegistry,
+  checkWhole,
+  type MetricsLogger,
+  type MetricsOptions,
+} from './options.js';
+import { addProcessMetrics } from './process-metrics.js';
+import { scrape, type ScrapeSource } from './scrape.js';
+import { joinProcess } from './process-sources.js';
+import { createStore } from './store.js';
+
+/** Makes instruments; asking twice for a name gives the same one. */
+export interface Instruments {
+  /**
+   * @throws MetricConflictError `KIT_METRICS_CONFLICT` when the name has another type or other labels
+   * @throws RangeError for names that Prometheus refuses
+   */
+  counter<const L extends readonly string[] = []>(name: string, options: CounterOptions<L>): Counter<L>;
+  /** @throws as `counter` does */
+  gauge<const L extends readonly string[] = []>(name: string, options: GaugeOptions<L>): Gauge<L>;
+  /** @throws as `counter` does */
+  histogram<const L extends readonly string[] = []>(name: string, options: HistogramOptions<L>): Histogram<L>;
+}
+
+/** Everything a service measures, in one registry. */
+export interface Metrics extends Instruments {
+  /** The registry of the injected client; `await registry.metrics()` shows kit's series too. */
+  readonly registry: PrometheusRegistry;
+  /** Counts and times business operations. */
+  readonly business: Business;
+  /** Serves the page on plain `node:http` objects. */
+  handler(options?: HandlerOptions): MetricsHandler;
+  /** Runs before every scrape; may throw or hang without harm to the rest. Returns how to end it. */
+  onScrape(name: string, fn: () => unknown): () => void;
+  /** Measures one request; what the adapters call. */
+  readonly trackHttp: TrackHttp;
+  /** Ends what this package started; the values stay readable. */
+  close(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Metrics in a registry of the client you inject.
+ * @throws TypeError, RangeError naming the option, for options that make no sense
+ * @example
+ * import client from 'prom-client';
+ * import { createMetrics } from '@kit/metrics';
+ * const metrics = createMetrics({ client, prefix: 'shop_', defaultLabels: { service: 'shop' } });
+ */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const settings = check(options);
+  const { client, registry, defaultLabels, logger, now } = settings;
+  const once = oncePerText(logger);
+
+  const store = createStore({
+    ...settings,
+    collectTimeoutMs: 2_000,
+    onDropped(metric) {
+      if (metric !== dropped.name) dropped.inc({ metric });
+      once(
+        `[kit/metrics] "${metric}" has ${settings.maxSeries} series; new label sets go to __overflow__ (kit_metrics_series_dropped_total counts them)`,
+      );
+    },
+  });
+  const instruments = createInstruments(store.instrument, settings.prefix, settings.bounds);
+  const dropped = instruments.counter('kit_metrics_series_dropped_total', {
+    help: 'Label sets that went to __overflow__ because their metric is at its ceiling.',
+    labels: ['metric'],
+  });
+  const failures = instruments.counter('kit_metrics_collect_failures_total', {
+    help: 'Times a metric was left out of a scrape because its collect failed or hung.',
+    labels: ['metric'],
+  });
+  const source: ScrapeSource = {
+    registry,
+    store,
+    defaultLabels,
+    onCollectFailed(metric, error) {
+      failures.inc({ metric });
+      once(`[kit/metrics] "${metric}" is missing from scrapes: ${describe(error)}`);
+    },
+  };
+
+  if (settings.defaultMetrics) {
+    const { prefix } = settings;
+    // A second createMetrics on this registry finds them there.
+    if (registry.getSingleMetric(`${prefix}process_cpu_seconds_total`) === undefined) {
+      client.collectDefaultMetrics({ register: registry, prefix } as never);
+    }
+  }
+  const ends: (() => void)[] = [joinProcess(source)];
+  const onScrape = (name: string, fn: () => unknown) => {
+    const end = store.collectors.add(name, fn);
+    ends.push(end);
+    return end;
+  };
+  if (settings.defaultMetrics) addProcessMetrics(instruments, onScrape);
+  let trackHttp: TrackHttp | undefined;
+
+  return {
+    ...instruments,
+    registry,
+    business: createBusiness(instruments, createActiveUsers(instruments, onScrape, now)),
+    onScrape,
+    get trackHttp() {
+      // Only a service that serves HTTP shows HTTP metrics.
+      return (trackHttp ??= createHttpTracker(instruments, settings.naming, settings.exemplars));
+    },
+    handler: (handlerOptions) =>
+      createHandler(
+        { now, warn: once, page: (format, timeoutMs) => scrape(source, format, timeoutMs) },
+        handlerOptions,
+      ),
+    close,
+    [Symbol.asyncDispose]: async () => close(),
+  };
+
+  function close() {
+    for (const end of ends.splice(0)) end();
+  }
+}
+
+function check(options: MetricsOptions) {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('options must be an object with client');
+  }
+  const client = checkClient(options.client);
+  const prefix = options.prefix ?? '';
+  if (prefix !== '') checkMetricName(prefix, 'prefix');
+  return {
+    client,
+    registry: checkRegistry(options.registry ?? new client.Registry()),
+    prefix,
+    defaultLabels: checkDefaultLabels(options.defaultLabels),
+    maxSeries: checkWhole('maxSeriesPerMetric', options.maxSeriesPerMetric ?? 2_000, 1, 1_000_000),
+    bounds: checkBuckets('buckets', options.buckets),
+    exemplars: options.exemplars ?? true,
+    defaultMetrics: options.defaultMetrics ?? true,
+    logger: options.logger,
+    naming: options.naming ?? kitNaming,
+    now: options.now ?? Date.now,
+  };
+}
+
+function createInstruments(
+  instrument: ReturnType<typeof createStore>['instrument'],
+  prefix: string,
+  defaultBounds: readonly number[],
+): Instruments {
+  const request = (name: string, options: Partial<CounterOptions> = {}, reserved: string[] = []) => {
+    checkMetricName(name);
+    const labelNames = options.labels ?? [];
+    checkLabelNames(labelNames, reserved);
+    const full = `${prefix}${name}`;
+    return { name: full, help: options.help ?? full, labelNames: [...labelNames], bounds: [] as number[] };
+  };
+  return {
+    counter: (name, options) =>
+      instrument({ ...request(name, options), type: 'counter', aggregate: 'sum' }) as never,
+    gauge: (name, options) =>
+      instrument({
+        ...request(name, options),
+        type: 'gauge',
+        aggregate: options?.aggregate ?? 'sum',
+        collect: options?.collect,
+      }) as never,
+    histogram: (name, options) =>
+      instrument({
+        ...request(name, options, ['le']),
+        type: 'histogram',
+        aggregate: 'sum',
+        bounds: options?.buckets === undefined ? defaultBounds : checkBuckets('buckets', options.buckets),
+      }) as never,
+  };
+}
+
+/** A line a problem, not a line a request. */
+function oncePerText(logger: MetricsLogger | undefined): (message: string) => void {
+  const said = new Set<string>();
+  return (message) => {
+    if (said.has(message) || said.size >= 1_000) return;
+    said.add(message);
+    try {
+      if (logger) logger.warn(message);
+      else process.emitWarning(message);
+    } catch {
+      // A logger that fails must not fail whoever counted something.
+    }
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

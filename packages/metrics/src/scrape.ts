@@ -1,0 +1,72 @@
+import type { ForeignFamily, ForeignMetric, PrometheusRegistry } from './client.js';
+import { familyLines, foreignLines, type Format } from './exposition.js';
+import { type Page, writePage } from './page.js';
+import { isRegisteredFamily, snapshotOf } from './registered-family.js';
+import type { Store } from './store.js';
+
+/** What a scrape reads and whom it tells. */
+export interface ScrapeSource {
+  readonly registry: PrometheusRegistry;
+  readonly store: Store;
+  readonly defaultLabels: Readonly<Record<string, string>>;
+  onCollectFailed(metric: string, error: unknown): void;
+}
+
+/** One page from everything in the registry; what fails or hangs is left out, nothing else. */
+export async function scrape(source: ScrapeSource, format: Format, timeoutMs: number): Promise<Page> {
+  const { failed, foreign } = await collect(source, timeoutMs);
+  const defaults = { ...registryDefaults(source.registry), ...source.defaultLabels };
+  return writePage(format, lines());
+
+  function* lines() {
+    for (const metric of source.registry.getMetricsAsArray()) {
+      if (isRegisteredFamily(metric)) {
+        if (!failed.has(metric.family.name)) yield* familyLines(metric.family, format, defaults);
+      } else {
+        const found = foreign.get(metric as ForeignMetric);
+        if (found) yield* foreignLines(found, format, defaults);
+      }
+    }
+  }
+}
+
+/** The same as plain data, for another process to add up. */
+export async function snapshot(source: ScrapeSource, timeoutMs: number): Promise<ForeignFamily[]> {
+  const { failed, foreign } = await collect(source, timeoutMs);
+  return source.registry.getMetricsAsArray().flatMap((metric) => {
+    if (!isRegisteredFamily(metric)) return foreign.get(metric as ForeignMetric) ?? [];
+    return failed.has(metric.family.name) ? [] : snapshotOf(metric.family, source.defaultLabels, false);
+  });
+}
+
+async function collect(source: ScrapeSource, timeoutMs: number) {
+  const { store, registry } = source;
+  const others = registry
+    .getMetricsAsArray()
+    .filter((metric): metric is ForeignMetric => !isRegisteredFamily(metric));
+  const foreign = new Map<ForeignMetric, ForeignFamily>();
+  const [failed] = await Promise.all([
+    store.collectors.run(timeoutMs),
+    ...others.map(async (metric) => {
+      const { name } = metric;
+      const result = await store.guard.attempt(metric, () => metric.get(), timeoutMs);
+      if (result.ok) foreign.set(metric, { ...result.value, name: nameOf(registry, metric, result.value) });
+      else source.onCollectFailed(name, result.error);
+    }),
+  ]);
+  for (const [metric, error] of failed) source.onCollectFailed(metric, error);
+  return { failed, foreign };
+}
+
+// An OpenMetrics scrape by the client itself cuts `_total` off its counters' names for good; the
+// registry still finds them under the name they were born with.
+function nameOf(registry: PrometheusRegistry, metric: ForeignMetric, family: ForeignFamily): string {
+  const whole = `${family.name}_total`;
+  return family.type === 'counter' && registry.getSingleMetric(whole) === metric ? whole : family.name;
+}
+
+/** Default labels that the user set on the registry itself; both clients keep them there. */
+function registryDefaults(registry: PrometheusRegistry): Record<string, unknown> {
+  const labels = (registry as { _defaultLabels?: unknown })._defaultLabels;
+  return typeof labels === 'object' && labels !== null ? { ...labels } : {};
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { startExpress } from 'kit-tooling/apps';
+import { metricsMiddleware } from '../src/express.js';
+import { newMetrics, parse, textOf, valueOf } from './clients.js';
+
+const recorder = () => {
+  const lines: string[] = [];
+  return { lines, logger: { info() {}, error() {}, warn: (line: string) => void lines.push(line) } };
+};
+
+describe('the series ceiling', () => {
+  it('sends new label sets to __overflow__, counts them and logs one line', async () => {
+    const { lines, logger } = recorder();
+    const metrics = newMetrics({ maxSeriesPerMetric: 3, logger });
+    const counter = metrics.counter('a_total', { help: 'A', labels: ['x', 'y'] });
+    for (let i = 0; i < 10; i += 1) counter.inc({ x: i, y: 'same' });
+    counter.inc({ x: 1, y: 'same' });
+    const text = await textOf(metrics);
+    expect(parse(text).filter((s) => s.name === 'a_total')).toHaveLength(4);
+    expect(valueOf(text, 'a_total', { x: '__overflow__', y: '__overflow__' })).toBe(7);
+    expect(valueOf(text, 'a_total', { x: '1' })).toBe(2);
+    expect(valueOf(text, 'kit_metrics_series_dropped_total', { metric: 'a_total' })).toBe(7);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('a_total');
+  });
+
+  it('holds for gauges and histograms, and a series named __overflow__ is that series', async () => {
+    const metrics = newMetrics({ maxSeriesPerMetric: 2, logger: recorder().logger });
+    const gauge = metrics.gauge('g', { help: 'G', labels: ['x'] });
+    const histogram = metrics.histogram('h', { help: 'H', labels: ['x'], buckets: [1] });
+    gauge.set({ x: '__overflow__' }, 1);
+    for (let i = 0; i < 5; i += 1) {
+      gauge.set({ x: i }, i);
+      histogram.observe({ x: i }, i);
+    }
+    const text = await textOf(metrics);
+    expect(parse(text).filter((s) => s.name === 'g')).toHaveLength(3);
+    expect(parse(text).filter((s) => s.name === 'h_count')).toHaveLength(3);
+    expect(valueOf(text, 'h_count', { x: '__overflow__' })).toBe(3);
+  });
+
+  it('keeps the heap flat under 100,000 random label values of any length', async () => {
+    const metrics = newMetrics({ logger: recorder().logger });
+    const counter = metrics.counter('a_total', { help: 'A', labels: ['url'] });
+    const flood = (count: number, from: number) => {
+      for (let i = 0; i < count; i += 1) counter.inc({ url: `/random/${from + i}/${'x'.repeat(i % 500)}` });
+    };
+    flood(20_000, 0);
+    global.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    flood(100_000, 20_000);
+    global.gc?.();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * 1024 * 1024);
+    expect(parse(await textOf(metrics)).filter((s) => s.name === 'a_total')).toHaveLength(2_001);
+  });
+
+  it('sees 2,000 random URLs of a real service as one series', async () => {
+    const metrics = newMetrics();
+    const app = await startExpress((express) => void express.use(metricsMiddleware({ metrics })));
+    try {
+      for (let i = 0; i < 2_000; i += 50) {
+        await Promise.all(
+          Array.from({ length: 50 }, (_, j) =>
+            fetch(`${app.url}/r/${i + j}`).then((response) => response.text()),
+          ),
+        );
+      }
+      const series = parse(await textOf(metrics)).filter((s) => s.name === 'http_requests_total');
+      expect(series).toHaveLength(1);
+      expect(series[0]!.value).toBe(2_000);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('cuts label values of a megabyte', async () => {
+    const metrics = newMetrics();
+    const counter = metrics.counter('a_total', { help: 'A', labels: ['x'] });
+    counter.inc({ x: 'é'.repeat(1_000_000) });
+    counter.inc({ x: '\u{1F600}'.repeat(1_000_000) });
+    expect((await textOf(metrics)).length).toBeLessThan(8_000);
+  });
+});
