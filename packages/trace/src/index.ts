@@ -1,1 +1,11 @@
-export {};
+export { bindTrace, getTrace, getTraceId, injectTrace, runWithTrace, setTraceFields } from './context.js';
+export { bindEmitter } from './emitter.js';
+export { extractTrace, traceRequestHeaders, traceResponseHeaders, type ExtractOptions } from './extract.js';
+export type { TraceCarrier, TracePort } from './port.js';
+export type { Trace, TraceFields, TraceKind, TraceSeed } from './trace.js';
+export { createLogger, type LoggerOptions, type TraceLogger } from './logger.js';
+export type { ConsoleMode } from './console.js';
+export type { LogFileOptions } from './log-file.js';
+export { getLogger } from './get-logger.js';
+export { traceMixin } from './log-fields.js';
+export { createMasker, type MaskerOptions } from './masker.js';

@@ -1,0 +1,65 @@
+import { symbols, type Bindings, type Logger } from 'pino';
+import { tracePort } from './port.js';
+import { identityBound, identityOf, kitMixin, loggerTrace } from './log-fields.js';
+import { createLogger } from './logger.js';
+import { processState } from './process-state.js';
+import { loggersOf, type Trace } from './trace.js';
+
+interface CachedLogger {
+  root: Logger;
+  logger: Logger;
+}
+
+const namedChildren = new WeakMap<Logger, Map<string, Logger>>();
+
+/**
+ * The logger of the current trace, or the root logger outside of one: the last `createLogger`, else one with defaults.
+ * With a name its lines carry `name`. Within a trace it is made once and kept with the trace.
+ *
+ * @example
+ * ```ts
+ * import { getLogger } from '@kit/trace';
+ *
+ * getLogger('payments').info({ orderId: 'o-1' }, 'charged');
+ * ```
+ */
+export function getLogger(name?: string): Logger {
+  const trace = tracePort.getTrace();
+  const root = processState().rootLogger ?? createLogger();
+  return trace === undefined ? namedChild(root, name) : tracedLogger(root, trace, name);
+}
+
+/** @internal The child of any pino logger that carries a trace, wherever it is used; one a trace and name. */
+export function tracedLogger(root: Logger, trace: Trace, name = ''): Logger {
+  const cache = loggersOf(trace);
+  const cached = cache?.get(name) as CachedLogger | undefined;
+  if (cached?.root === root) return cached.logger;
+  const logger = bindTo(root, trace, name);
+  cache?.set(name, { root, logger });
+  return logger;
+}
+
+function bindTo(root: Logger, trace: Trace, name: string): Logger {
+  const mixin = (root as unknown as Record<symbol, Record<symbol, unknown> | undefined>)[symbols.mixinSym];
+  const hasOurMixin = mixin?.[kitMixin] === true;
+  const bindings: Bindings = name === '' ? {} : { name };
+  // With OpenTelemetry the span changes from line to line, so only the mixin can say it.
+  const dynamic = hasOurMixin && processState().activeSpan !== undefined;
+  const own = hasOurMixin ? {} : trace.fields;
+  const child = root.child(dynamic ? bindings : { ...bindings, ...own, ...identityOf(trace) });
+  return Object.assign(child, { [loggerTrace]: trace, [identityBound]: !dynamic });
+}
+
+function namedChild(root: Logger, name: string | undefined): Logger {
+  if (name === undefined || name === '') return root;
+  let children = namedChildren.get(root);
+  if (children === undefined) namedChildren.set(root, (children = new Map()));
+  let child = children.get(name);
+  if (child === undefined) {
+    // Names are constants of the code; one who puts ids in them gets loggers that are not kept, not a leak.
+    if (children.size >= 1000) children.clear();
+    child = root.child({ name });
+    children.set(name, child);
+  }
+  return child;
+}
