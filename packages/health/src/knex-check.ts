@@ -1,0 +1,140 @@
+import type { Check, CheckResult } from './check.js';
+import { pingKnex } from './knex-ping.js';
+import { createRecentCount } from './recent-count.js';
+import { requireDelay, requireMethod, requireText } from './rules.js';
+
+/** The part of tarn's pool that is read; a pool that lacks a part leaves out what it would have told. */
+export interface PoolLike {
+  numUsed?(): number;
+  numFree?(): number;
+  numPendingAcquires?(): number;
+  readonly max?: number;
+  acquire?(): { promise: Promise<unknown>; abort(): void };
+  release?(connection: unknown): unknown;
+  on?(event: string, listener: (...args: never[]) => void): unknown;
+  removeListener?(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/** The part of a knex instance that `knexCheck` uses. */
+export interface KnexLike {
+  raw(sql: string): PromiseLike<unknown>;
+  readonly client?: unknown;
+}
+
+/** Options of `knexCheck`. */
+export interface KnexCheckOptions {
+  /** @default 'database' */
+  name?: string;
+  /** Milliseconds the ping may wait for a free connection, > 0. @default 1000 */
+  acquireTimeoutMs?: number;
+}
+
+const busyRatio = 0.9;
+const maxWaits = 100;
+const windowMs = 60_000;
+
+/**
+ * Reads the pool, then pings: an exhausted pool is degraded, a database that does not answer is unhealthy.
+ *
+ * Degraded above 90 % of the connections in use or more than 100 waits for one in the last 60 s. A pool of one
+ * connection (SQLite) is in use whenever anything runs, so there the wait for it decides.
+ *
+ * @example
+ * ```ts
+ * import { createHealth, knexCheck } from '@kit/health';
+ * import knex from 'knex';
+ *
+ * const db = knex({ client: 'pg', connection: process.env.DATABASE_URL });
+ * createHealth().add(knexCheck(db));
+ * ```
+ */
+export function knexCheck(knex: KnexLike, options: KnexCheckOptions = {}): Check {
+  requireMethod('knex', knex, 'raw');
+  const name = requireText('name', options.name ?? 'database');
+  const acquireTimeoutMs = requireDelay('acquireTimeoutMs', options.acquireTimeoutMs ?? 1_000);
+  const waits = createRecentCount(windowMs);
+  let isOwnRequest = false;
+
+  // tarn tells of a request before it queues it: others that are pending mean that this one waits too.
+  const onRequest = () => {
+    if (!isOwnRequest && (watched?.numPendingAcquires?.() ?? 0) > 0) waits.add();
+  };
+  let watched: PoolLike | undefined;
+  const watch = (pool: PoolLike | undefined) => {
+    if (pool === watched) return;
+    watched?.removeListener?.('acquireRequest', onRequest);
+    watched = pool;
+    pool?.on?.('acquireRequest', onRequest);
+  };
+  watch(poolOf(knex));
+
+  return {
+    name,
+    async check(ctx) {
+      // `knex.initialize()` after a `destroy()` brings a new pool.
+      watch(poolOf(knex));
+      const pool = poolState(watched, waits.count(ctx.now));
+      const acquire = () => {
+        isOwnRequest = true;
+        try {
+          return watched!.acquire!();
+        } finally {
+          isOwnRequest = false;
+        }
+      };
+      const ping = await pingKnex(knex, watched?.acquire ? { pool: watched, acquire } : undefined, {
+        acquireTimeoutMs,
+        isExhausted: () => poolState(watched, 0).isExhausted,
+        signal: ctx.signal,
+      });
+      return judge(pool, ping, acquireTimeoutMs);
+    },
+    close: () => watch(undefined),
+  };
+}
+
+type PoolState = ReturnType<typeof poolState>;
+
+function poolState(pool: PoolLike | undefined, recentWaits: number) {
+  const inUse = pool?.numUsed?.();
+  const free = pool?.numFree?.();
+  const max = pool?.max;
+  return {
+    metadata: {
+      ...(inUse === undefined ? {} : { open: inUse + (free ?? 0), inUse }),
+      ...(max === undefined ? {} : { max }),
+      ...(pool?.numPendingAcquires ? { waiting: pool.numPendingAcquires(), recentWaits } : {}),
+    },
+    recentWaits,
+    isExhausted: inUse !== undefined && max !== undefined && inUse >= max,
+    isBusy: inUse !== undefined && max !== undefined && max > 1 && inUse / max > busyRatio,
+  };
+}
+
+function judge(
+  { metadata, recentWaits, isBusy }: PoolState,
+  ping: Awaited<ReturnType<typeof pingKnex>>,
+  acquireTimeoutMs: number,
+): CheckResult {
+  if (ping === 'exhausted')
+    return {
+      status: 'degraded',
+      message: `the pool is exhausted: no connection within ${acquireTimeoutMs} ms`,
+      metadata,
+    };
+  if (ping === 'no-connection')
+    return { status: 'unhealthy', message: `no connection within ${acquireTimeoutMs} ms`, metadata };
+  if (typeof ping === 'object') return { status: 'unhealthy', message: ping.failure, metadata };
+  if (isBusy) return { status: 'degraded', message: 'more than 90 % of the pool is in use', metadata };
+  if (recentWaits > maxWaits)
+    return {
+      status: 'degraded',
+      message: `${recentWaits} waits for a connection in the last 60 s`,
+      metadata,
+    };
+  return { status: 'healthy', metadata };
+}
+
+function poolOf(knex: KnexLike): PoolLike | undefined {
+  return (knex.client as { pool?: PoolLike } | undefined)?.pool;
+}
