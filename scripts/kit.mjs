@@ -33,7 +33,7 @@ const tasks = {
   },
   load: {
     help: 'load the running example platform; --help',
-    command: ['node', ...source, 'examples/load.ts'],
+    command: ['node', ...source, 'tooling/src/load/main.ts'],
   },
   format: { help: 'format all files', command: ['oxfmt'] },
 };

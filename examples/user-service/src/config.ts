@@ -1,0 +1,46 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const number = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+const schema = z.object({
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  USER_PORT: number(3200, 0, 65_535),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_CONSOLE: z.enum(['auto', 'json', 'pretty']).default('auto'),
+  /** SQLite files, signing keys and the audit log live here. */
+  DATA_DIR: z.string().default('.data'),
+  /** `postgres://…` or `mysql://…`; without it a SQLite file in DATA_DIR. */
+  USER_DATABASE_URL: z
+    .string()
+    .regex(/^(postgres(ql)?|mysql|sqlite):/, 'must begin with postgres:, mysql: or sqlite:')
+    .optional(),
+  /** The names a database of this domain may have; any other is refused before its first query. */
+  USER_DATABASE_NAMES: z
+    .string()
+    .default('users')
+    .transform((text) => text.split(',').map((name) => name.trim())),
+  STRICT_DOMAIN_GUARD: z.stringbool().default(true),
+  TOKEN_TTL_SECONDS: number(900, 10, 86_400),
+  /** Opens the routes of an administrator; without it there are none. */
+  ADMIN_TOKEN: z.string().min(16).optional(),
+  /** Logins and registrations a minute from one address. */
+  AUTH_RATE_PER_MINUTE: number(60, 1, 1_000_000),
+  READY_DELAY_MS: number(1_000, 0, 60_000),
+});
+
+export type Config = z.infer<typeof schema> & { sqliteFile: string };
+
+/** Reads the environment once, at the start. @throws Error that lists every problem, one a line */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = schema.safeParse(
+    Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')),
+  );
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`the configuration is not valid:\n${problems.join('\n')}`);
+  }
+  return { ...parsed.data, sqliteFile: resolve(parsed.data.DATA_DIR, 'users.sqlite') };
+}

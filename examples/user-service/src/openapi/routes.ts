@@ -1,0 +1,120 @@
+import type { ZodType } from 'zod';
+import {
+  login,
+  newUser,
+  pageQuery,
+  phoneAnswer,
+  phoneQuestion,
+  registration,
+  tokenAnswer,
+  userAnswer,
+  userChanges,
+  userPageAnswer,
+} from '../schemas.ts';
+
+export interface DocumentedRoute {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  path: string;
+  summary: string;
+  status: number;
+  body?: ZodType;
+  query?: ZodType;
+  answer?: ZodType;
+  secured?: boolean;
+  /** Codes beside those that any route may give. */
+  errors: string[];
+}
+
+/** Every route of the service; a test compares this list with the router. */
+export const routes: DocumentedRoute[] = [
+  {
+    method: 'post',
+    path: '/auth/register',
+    summary: 'Create an account',
+    status: 201,
+    body: registration,
+    answer: userAnswer,
+    errors: ['VAL_INVALID_INPUT', 'RES_EMAIL_TAKEN', 'SYS_RATE_LIMITED'],
+  },
+  {
+    method: 'post',
+    path: '/auth/login',
+    summary: 'Get an access token',
+    status: 200,
+    body: login,
+    answer: tokenAnswer,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_INVALID_CREDENTIALS', 'SYS_RATE_LIMITED'],
+  },
+  {
+    method: 'get',
+    path: '/auth/me',
+    summary: 'The user of the token',
+    status: 200,
+    answer: userAnswer,
+    secured: true,
+    errors: ['AUTH_FAILED', 'AUTH_TOKEN_EXPIRED', 'RES_USER_NOT_FOUND'],
+  },
+  {
+    method: 'get',
+    path: '/.well-known/jwks.json',
+    summary: 'The public keys that verify access tokens',
+    status: 200,
+    errors: [],
+  },
+  {
+    method: 'post',
+    path: '/users',
+    summary: 'Create a user (administrators)',
+    status: 201,
+    body: newUser,
+    answer: userAnswer,
+    secured: true,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_EMAIL_TAKEN'],
+  },
+  {
+    method: 'get',
+    path: '/users',
+    summary: 'Users in the order of their creation (administrators)',
+    status: 200,
+    query: pageQuery,
+    answer: userPageAnswer,
+    secured: true,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN'],
+  },
+  {
+    method: 'get',
+    path: '/users/{id}',
+    summary: 'One user',
+    status: 200,
+    answer: userAnswer,
+    secured: true,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+  },
+  {
+    method: 'patch',
+    path: '/users/{id}',
+    summary: 'Change a user',
+    status: 200,
+    body: userChanges,
+    answer: userAnswer,
+    secured: true,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+  },
+  {
+    method: 'delete',
+    path: '/users/{id}',
+    summary: 'Delete a user',
+    status: 204,
+    secured: true,
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+  },
+  {
+    method: 'post',
+    path: '/phone/validate',
+    summary: 'Is this a phone number, and which',
+    status: 200,
+    body: phoneQuestion,
+    answer: phoneAnswer,
+    errors: ['VAL_INVALID_INPUT'],
+  },
+];

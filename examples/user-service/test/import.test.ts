@@ -1,0 +1,146 @@
+import { runChild } from 'kit-tooling/process';
+import knexFactory from 'knex';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const cli = new URL('../src/import/cli.ts', import.meta.url);
+const cwd = fileURLToPath(new URL('..', import.meta.url));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kit-import-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = () => join(folder, 'users.csv');
+const start = (...args: string[]) =>
+  runChild(cli, { cwd, env: { DATA_DIR: folder }, args: ['--file', file(), ...args] });
+
+async function importFile(content: string | Buffer, ...args: string[]) {
+  writeFileSync(file(), content);
+  const child = start(...args);
+  const { code } = await child.exited;
+  const rejectsFile = `${file()}.rejected.csv`;
+  const rejects = existsSync(rejectsFile)
+    ? readFileSync(rejectsFile, 'utf8').trimEnd().split('\n').slice(1)
+    : [];
+  return { code, stdout: child.stdout, stderr: child.stderr, rejects };
+}
+
+async function emails(): Promise<string[]> {
+  const knex = knexFactory({
+    client: 'better-sqlite3',
+    connection: { filename: join(folder, 'users.sqlite') },
+    useNullAsDefault: true,
+  });
+  const rows = await knex('users').orderBy('email').pluck('email');
+  await knex.destroy();
+  return rows;
+}
+
+describe('import-users', () => {
+  it('reads a byte order mark, CR LF, quotes and columns in any order', async () => {
+    const result = await importFile(
+      '\uFEFFName,Phone,Email\r\n"Lovelace, ""Ada""",+49 30 901820,ADA@example.org\r\nGrace,,grace@example.org\r\n',
+    );
+    expect(result.stdout).toContain('2 imported, 0 rejected: done');
+    expect(await emails()).toEqual(['ada@example.org', 'grace@example.org']);
+  });
+
+  it('rejects wrong lines with their number and reason, and imports the others', async () => {
+    const lines = [
+      'email,name',
+      'a@example.org,A',
+      'not an address,B',
+      'A@Example.org,again',
+      'c@example.org',
+      'd@example.org,D,extra',
+      '"e@example.org,unclosed',
+      '',
+      'f@example.org,F',
+    ];
+    const bad = Buffer.from([0x67, 0x40, 0xff, 0xfe, 0x2c, 0x47, 0x0a]);
+    const result = await importFile(Buffer.concat([Buffer.from(`${lines.join('\n')}\n`), bad]));
+    expect(result.stdout).toContain('2 imported, 6 rejected');
+    expect(result.rejects.map((line) => line.split(',', 2)[0])).toEqual(['3', '4', '5', '6', '7', '10']);
+    expect(result.rejects.join('\n')).toMatch(
+      /3,"email: .*4,"a user with this.*5,"1 fields where.*6,"3 fields.*7,"a quote.*10,"not UTF-8/s,
+    );
+    expect(await emails()).toEqual(['a@example.org', 'f@example.org']);
+  });
+
+  it.each([
+    ['an empty file', '', 'the header is not a line of CSV'],
+    ['a missing column', 'email,phone\n', 'the header has no column name'],
+    ['a column that stands twice', 'email,name,email\n', 'the header has the column "email" twice'],
+  ])('refuses %s', async (_what, content, message) => {
+    const result = await importFile(content);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain(message);
+  });
+
+  it('says what is missing when it is called wrongly', async () => {
+    expect((await runChild(cli, { cwd, env: { DATA_DIR: folder } }).exited).code).toBe(2);
+    const child = start();
+    expect((await child.exited).code).toBe(1);
+    expect(child.stderr).toContain('there is no file');
+  });
+
+  it('passes a line of 300 MB over in bounded memory', async () => {
+    const out = createWriteStream(file());
+    out.write('email,name\nfirst@example.org,F\nhuge@example.org,');
+    const block = Buffer.alloc(1 << 20, 'x');
+    for (let index = 0; index < 300; index += 1) if (!out.write(block)) await once(out, 'drain');
+    out.end('\nlast@example.org,L\n');
+    await once(out, 'finish');
+    const child = runChild(cli, {
+      cwd,
+      env: { DATA_DIR: folder },
+      args: ['--file', file()],
+      // A heap in which the line would not fit, were it kept.
+      nodeArgs: ['--max-old-space-size=120'],
+    });
+    expect((await child.exited).code).toBe(0);
+    expect(child.stdout).toContain('2 imported, 1 rejected');
+    expect(await emails()).toEqual(['first@example.org', 'last@example.org']);
+  }, 60_000);
+
+  it('does not begin a file twice without --resume', async () => {
+    const content = 'email,name\na@example.org,A\n';
+    await importFile(content);
+    const again = await importFile(content);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('add --resume');
+    expect((await importFile(content, '--resume')).stdout).toContain('1 imported, 0 rejected: done');
+  });
+
+  it('counts 100,000 lines exactly, however often it is killed and resumed', async () => {
+    const total = 100_000;
+    const out = createWriteStream(file());
+    out.write('email,name\n');
+    for (let index = 0; index < total; index += 1) {
+      const row = index % 1_000 === 7 ? `broken-${index},B\n` : `user-${index}@example.org,User ${index}\n`;
+      if (!out.write(row)) await once(out, 'drain');
+    }
+    out.end();
+    await once(out, 'finish');
+
+    let kills = 0;
+    for (const delayMs of [700, 1_200, 1_700]) {
+      const child = start('--resume');
+      const timer = setTimeout(() => child.signal('SIGKILL'), delayMs);
+      const { signal } = await child.exited;
+      clearTimeout(timer);
+      if (signal === 'SIGKILL') kills += 1;
+    }
+    expect(kills).toBeGreaterThan(0);
+    const last = start('--resume');
+    expect((await last.exited).code).toBe(0);
+    expect(last.stdout).toContain('99900 imported, 100 rejected');
+    expect((await emails()).length).toBe(99_900);
+    expect(readFileSync(`${file()}.rejected.csv`, 'utf8').trimEnd().split('\n')).toHaveLength(101);
+  }, 120_000);
+});
