@@ -1,0 +1,169 @@
+import { defaultGrpcStatus, type GrpcStatusName } from './grpc-codes.js';
+import { read } from './read.js';
+import { currentTraceIds, newTraceIds, type TraceIds } from './trace-port.js';
+
+/** One invalid field of an input: an element of `errors` in the response body. */
+export interface FieldError {
+  /** JSON pointer as a URI fragment (RFC 6901 §6), `#/items/1/amount`. */
+  readonly pointer: string;
+  /** The same place as a JavaScript path, `items[1].amount`. */
+  readonly field: string;
+  /** What is wrong: the validator's own code, or `VAL_REQUIRED_FIELD` where a value is missing. */
+  readonly code: string;
+  /** A sentence for a person. */
+  readonly detail: string;
+}
+
+/** What a catalogue's factory takes beside the details. */
+export interface AppErrorOptions {
+  /** What led to this error. Logged with secrets masked, never sent. */
+  cause?: unknown;
+  /** Overrides the catalogue's message. Sent when the code is exposed. */
+  message?: string | undefined;
+  /** When a caller may try again, in milliseconds from now; becomes `Retry-After`. */
+  retryAfterMs?: number | undefined;
+  /** The fields that are invalid, `errors` in the body. */
+  errors?: readonly FieldError[] | undefined;
+}
+
+/** Everything an {@link AppError} is made of; catalogues fill it in. */
+export interface AppErrorInit<Code extends string = string, Details = unknown> extends AppErrorOptions {
+  code: Code;
+  /** HTTP status, 400 to 599. */
+  status: number;
+  /** Short and the same for every error of this code. */
+  title: string;
+  message?: string | undefined;
+  details?: Details | undefined;
+  /** Whether message, details and field errors are shown to callers. @default status < 500 */
+  expose?: boolean | undefined;
+  /** Whether the same call may succeed later. @default false */
+  retryable?: boolean | undefined;
+  /** @default what gRPC uses for the HTTP status */
+  grpc?: GrpcStatusName | undefined;
+  /** Why the details were left out: they did not fit their schema. */
+  detailsProblem?: string | undefined;
+  /** Without a stack an error costs a sixth; used for errors that stand for another one. @default true */
+  captureStack?: boolean | undefined;
+}
+
+const brand = Symbol.for('@kit/errors.AppError');
+
+/**
+ * An error with a code of a catalogue, an HTTP status and the trace id of where it was raised.
+ *
+ * @example
+ * ```ts
+ * import { AppError } from '@kit/errors';
+ *
+ * const error = new AppError({ code: 'BIZ_CLOSED', status: 422, title: 'The shop is closed' });
+ * console.log(error.traceId, error.expose); // 8 hex digits, true
+ * ```
+ */
+export class AppError<Code extends string = string, Details = unknown> extends Error {
+  readonly code: Code;
+  /** HTTP status, 400 to 599. */
+  readonly status: number;
+  /** Short and the same for every error of this code. */
+  readonly title: string;
+  /** What the code's schema let through; undefined when the given details did not fit it. */
+  readonly details: Details | undefined;
+  /** The 8-character id of the trace in which the error was raised. */
+  readonly traceId: string;
+  /** When the error was raised, ISO 8601 in UTC. */
+  readonly timestamp: string;
+  /** Whether message, details and field errors are shown to callers. */
+  readonly expose: boolean;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+  /** When to try again, in milliseconds from when the error was raised. */
+  readonly retryAfterMs?: number;
+  /** The invalid fields of an input. */
+  readonly errors?: readonly FieldError[];
+  /** The canonical status name of gRPC. */
+  declare readonly grpc: GrpcStatusName;
+  /** The W3C trace id, 32 hex digits. */
+  declare readonly fullTraceId: string;
+  declare readonly requestId: string;
+  /** Why the details were left out, for the log. */
+  declare readonly detailsProblem?: string;
+  /** False when no trace was active, so that the ids are of the error's own making. */
+  declare readonly traced: boolean;
+  declare readonly [brand]: true;
+
+  constructor(init: AppErrorInit<Code, Details>) {
+    const restoreLimit = init.captureStack === false ? withoutStack() : undefined;
+    super(init.message ?? init.title, 'cause' in init ? { cause: init.cause } : undefined);
+    restoreLimit?.();
+    this.code = init.code;
+    this.status = init.status;
+    this.title = init.title;
+    this.details = init.details;
+    const current = currentTraceIds();
+    const ids = current ?? newTraceIds();
+    this.traceId = ids.traceId;
+    this.timestamp = new Date().toISOString();
+    this.expose = init.expose ?? init.status < 500;
+    this.retryable = init.retryable ?? false;
+    if (init.retryAfterMs !== undefined) this.retryAfterMs = init.retryAfterMs;
+    if (init.errors !== undefined) this.errors = init.errors;
+    // Not enumerable: a logger that prints own properties shows what the page promises, no more.
+    hide(this, 'grpc', init.grpc ?? defaultGrpcStatus(init.status));
+    hide(this, 'fullTraceId', ids.fullTraceId);
+    hide(this, 'requestId', ids.requestId);
+    hide(this, 'traced', current !== undefined);
+    if (init.detailsProblem !== undefined) hide(this, 'detailsProblem', init.detailsProblem);
+  }
+}
+Object.defineProperty(AppError.prototype, 'name', { value: 'AppError', writable: true, configurable: true });
+Object.defineProperty(AppError.prototype, brand, { value: true });
+
+/**
+ * Whether a value is an {@link AppError}, of this code if one is given. Looks for the brand, so that errors of another
+ * copy of this package count too.
+ *
+ * @example
+ * ```ts
+ * import { commonErrors, isAppError } from '@kit/errors';
+ *
+ * const error: unknown = commonErrors.RES_NOT_FOUND();
+ * if (isAppError(error, 'RES_NOT_FOUND')) console.log(error.status); // 404
+ * ```
+ */
+export function isAppError<Code extends string = string>(
+  error: unknown,
+  code?: Code,
+): error is AppError<Code> {
+  return read(error, brand) === true && (code === undefined || read(error, 'code') === code);
+}
+
+/** Gives an error that was raised outside of every trace (in a listener that lost it) the ids of the current one. */
+export function adoptCurrentTrace(error: AppError): void {
+  if (error.traced) return;
+  const ids = currentTraceIds();
+  if (!ids) return;
+  try {
+    Object.defineProperty(error, 'traceId', { value: ids.traceId, enumerable: true, configurable: true });
+    for (const key of ['fullTraceId', 'requestId'] satisfies (keyof TraceIds)[]) hide(error, key, ids[key]);
+    hide(error, 'traced', true);
+  } catch {
+    // A frozen error keeps the ids it was made with.
+  }
+}
+
+function hide(target: object, key: PropertyKey, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: false, configurable: true, writable: true });
+}
+
+function withoutStack(): (() => void) | undefined {
+  const limit = Error.stackTraceLimit;
+  try {
+    Error.stackTraceLimit = 0;
+    return () => {
+      Error.stackTraceLimit = limit;
+    };
+  } catch {
+    // Frozen intrinsics: the stack is captured after all, which is only slower.
+    return undefined;
+  }
+}

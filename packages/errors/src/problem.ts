@@ -1,0 +1,128 @@
+import { STATUS_CODES } from 'node:http';
+import type { AppError, FieldError } from './app-error.js';
+import { standIn } from './mapping/stand-in.js';
+import { toPlain } from './plain.js';
+import { isInternalText, publicMessage } from './public-message.js';
+import { readString } from './read.js';
+import { toAppError } from './to-app-error.js';
+
+/** The body of an error response: RFC 9457, with the envelope that older clients know as extension members. */
+export interface ProblemDetails {
+  /** An absolute URL for the code, or `about:blank` when no base URL is set. */
+  readonly type: string;
+  /** Constant per code; with `about:blank` the phrase of the status (RFC 9457 §4.2.1). */
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** `urn:uuid:` and the 32-hex trace id. */
+  readonly instance: string;
+  readonly code: string;
+  /** The same text as `detail`. */
+  readonly message: string;
+  readonly timestamp: string;
+  readonly path?: string;
+  readonly method?: string;
+  /** The 8-character trace id. */
+  readonly traceId: string;
+  readonly requestId: string;
+  readonly errors?: readonly FieldError[];
+  /** What the code's details schema let through. */
+  readonly details?: unknown;
+  /** Only with `exposeStack`, never in production. */
+  readonly stack?: string;
+}
+
+/** What a problem says about the request, and how. */
+export interface ProblemOptions {
+  /** The path of the request; a query string is cut off. */
+  path?: string | undefined;
+  method?: string | undefined;
+  /** `type` becomes this and the code: `https://docs.example/errors` gives `https://docs.example/errors/RES_NOT_FOUND`. */
+  typeBaseUrl?: string | undefined;
+  /** Adds the stack; has no effect when NODE_ENV is `production`. @default false */
+  exposeStack?: boolean | undefined;
+}
+
+/** The media type of a problem (RFC 9457 §6.1). */
+export const problemMediaType = 'application/problem+json';
+
+/**
+ * The response body for anything that was thrown. Nothing of an error that is not exposed is in it, except its code.
+ *
+ * @throws TypeError when `typeBaseUrl` is not an absolute URL
+ * @example
+ * ```ts
+ * import { commonErrors, toProblem } from '@kit/errors';
+ *
+ * const problem = toProblem(commonErrors.RES_NOT_FOUND(), { path: '/v1/payments/7', method: 'GET' });
+ * console.log(problem.status, problem.code); // 404 RES_NOT_FOUND
+ * ```
+ */
+export function toProblem(error: unknown, options: ProblemOptions = {}): ProblemDetails {
+  const appError = toAppError(error);
+  try {
+    return render(appError, options);
+  } catch (failure) {
+    // Wrong options are the caller's; an error that cannot be rendered is answered all the same.
+    if (options.typeBaseUrl !== undefined) checkTypeBaseUrl(options.typeBaseUrl);
+    return render(standIn('SYS_INTERNAL_ERROR', failure), options);
+  }
+}
+
+function render(appError: AppError, options: ProblemOptions): ProblemDetails {
+  const { code, status, traceId } = appError;
+  const { path, method, typeBaseUrl } = options;
+  const message = publicMessage(appError);
+  const problem: Writable<ProblemDetails> = {
+    type: typeBaseUrl === undefined ? 'about:blank' : `${checkTypeBaseUrl(typeBaseUrl)}${code}`,
+    title: typeBaseUrl === undefined ? (STATUS_CODES[status] ?? appError.title) : appError.title,
+    status,
+    detail: message,
+    instance: `urn:uuid:${asUuid(appError.fullTraceId)}`,
+    code,
+    message,
+    timestamp: appError.timestamp,
+    ...(path === undefined ? undefined : { path: withoutQuery(path) }),
+    ...(method === undefined ? undefined : { method }),
+    traceId,
+    requestId: appError.requestId,
+  };
+  if (appError.expose) {
+    if (appError.errors) problem.errors = appError.errors.map(showFieldError);
+    if (appError.details !== undefined) problem.details = toPlain(appError.details, { purpose: 'show' });
+  }
+  if (options.exposeStack === true && process.env.NODE_ENV !== 'production') {
+    const stack = readString(appError, 'stack');
+    if (stack !== undefined) problem.stack = stack;
+  }
+  return problem;
+}
+
+/** The base URL with one slash at its end; checked once a value. */
+export function checkTypeBaseUrl(typeBaseUrl: string): string {
+  if (checkedBase?.given === typeBaseUrl) return checkedBase.base;
+  if (typeof typeBaseUrl !== 'string' || !URL.canParse(typeBaseUrl)) {
+    throw new TypeError(`typeBaseUrl must be an absolute URL, got ${JSON.stringify(typeBaseUrl)}`);
+  }
+  const base = /[/#:=]$/.test(typeBaseUrl) ? typeBaseUrl : `${typeBaseUrl}/`;
+  checkedBase = { given: typeBaseUrl, base };
+  return base;
+}
+
+let checkedBase: { given: string; base: string } | undefined;
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function showFieldError({ pointer, field, code, detail }: FieldError): FieldError {
+  return { pointer, field, code, detail: isInternalText(detail) ? 'is invalid' : detail };
+}
+
+/** A query string can hold anything a form can: it stays out of the body. */
+function withoutQuery(path: string): string {
+  const end = path.search(/[?#]/);
+  return end === -1 ? path : path.slice(0, end);
+}
+
+function asUuid(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
