@@ -1,0 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Abort } from './abort.js';
+import { runInFrame, type Frame } from './context.js';
+import { DanglingQueryError, UnexpectedRollbackError } from './errors.js';
+import { messageOf } from './error-message.js';
+import type { Dangling } from './options.js';
+import { interruptPhysical, poisonPhysical } from './physical.js';
+import { closeScope, closedScopeError, type Scope } from './scope.js';
+
+/** What the function inside a scope is given. */
+export interface RunContext {
+  /** Aborts when the call times out or its `signal` option aborts; hand it to whatever else you call. */
+  readonly signal: AbortSignal;
+}
+
+/** A unit of work: what is given to `tm.run` and `tm.read`. */
+export type Work<T> = (context: RunContext) => T | Promise<T>;
+
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown };
+
+/** How long a stream that was told to end may take. */
+const streamGraceMs = 500;
+
+/** Runs `fn` inside the scope and closes the scope, whatever happens; nothing of it is in flight afterwards. */
+export async function callInScope<T>(
+  scope: Scope,
+  frame: Frame,
+  abort: Abort,
+  dangling: Dangling,
+  fn: Work<T>,
+): Promise<Result<T>> {
+  let result = await outcomeOf(frame, abort, fn);
+  if (abort.reason !== undefined) {
+    closeScope(scope);
+    await interruptScope(scope, abort.reason.error);
+    return { ok: false, error: abort.reason.error };
+  }
+  if (scope.inFlight.size > 0) result = await settleInFlight(scope, result, dangling);
+  else if (result.ok && isGenerator(result.value)) result = { ok: false, error: generatorError(scope) };
+  closeScope(scope);
+  return result;
+}
+
+export async function outcomeOf<T>(frame: Frame, abort: Abort, fn: Work<T>): Promise<Result<T>> {
+  const context: RunContext = {
+    get signal() {
+      return abort.signal;
+    },
+  };
+  try {
+    // Awaited inside the frame: a knex builder runs only when it is awaited.
+    const returned = runInFrame(frame, async () => await fn(context));
+    const value = await (abort.aborted === undefined ? returned : Promise.race([returned, abort.aborted]));
+    return { ok: true, value };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+/** Ends what a scope's function left running, so that nothing of it can land after the end. */
+async function settleInFlight<T>(scope: Scope, result: Result<T>, dangling: Dangling): Promise<Result<T>> {
+  if (result.ok && dangling === 'await') return awaitInFlight(scope, result);
+  const count = scope.inFlight.size;
+  closeScope(scope);
+  scope.physical.gate.drop(scope, closedScopeError(scope));
+  await stopInFlight(scope);
+  if (!result.ok) return result;
+  return {
+    ok: false,
+    error: new DanglingQueryError(
+      `${count} statement(s) or stream(s) of transaction scope ${scope.label} were not awaited; await them, or set dangling: 'await'`,
+    ),
+  };
+}
+
+async function awaitInFlight<T>(scope: Scope, result: Result<T>): Promise<Result<T>> {
+  // What is awaited may start more.
+  while (scope.inFlight.size > 0) {
+    const ends = await Promise.allSettled(scope.inFlight);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) return { ok: false, error: failed.reason };
+  }
+  return result;
+}
+
+async function stopInFlight(scope: Scope): Promise<void> {
+  const { physical, inFlight, stoppers } = scope;
+  const ended = Promise.allSettled(inFlight);
+  if (stoppers.size === 0) return void (await ended);
+  for (const stop of stoppers) stop();
+  const inTime = await Promise.race([ended.then(() => true), delay(streamGraceMs, false, { ref: false })]);
+  if (!inTime) await interruptPhysical(physical);
+}
+
+/** A timeout or abort: running statements are cancelled, waiting ones rejected. */
+async function interruptScope(scope: Scope, error: unknown): Promise<void> {
+  const { physical, level } = scope;
+  const isAlone = level.parent !== undefined && physical.gate.top === level;
+  physical.gate.drop(scope, error);
+  // The statements of scopes further in cannot be told from ours any more: the whole transaction ends.
+  if (!isAlone) {
+    poisonPhysical(physical, new UnexpectedRollbackError(interruptedMessage(scope, error), { cause: error }));
+    physical.gate.fail(error);
+  }
+  for (const stop of scope.stoppers) stop();
+  await interruptPhysical(physical);
+}
+
+function interruptedMessage(scope: Scope, error: unknown): string {
+  return `Transaction ${scope.physical.root.label} was interrupted: ${messageOf(error)}`;
+}
+
+/** Its body would run after the end of the scope. */
+function isGenerator(value: unknown): boolean {
+  return /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(value));
+}
+
+function generatorError(scope: Scope): DanglingQueryError {
+  return new DanglingQueryError(
+    `The function of transaction scope ${scope.label} returned a generator, whose body would run outside; consume it inside`,
+  );
+}

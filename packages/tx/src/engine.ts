@@ -1,0 +1,59 @@
+import type { Isolation } from './options.js';
+import type { Connection, KnexClient } from './knex-port.js';
+
+export interface BeginOptions {
+  isolation?: Isolation | undefined;
+  readOnly?: boolean | undefined;
+  snapshot?: boolean | undefined;
+  timeoutMs?: number | undefined;
+}
+
+/** What the server says about the transaction on a connection. */
+export type ServerTruth = 'open' | 'aborted' | 'none';
+
+/** Everything that differs between the databases, and nothing else. */
+export interface Engine {
+  readonly kind: 'postgres' | 'mysql' | 'sqlite';
+  readonly isolations: readonly Isolation[];
+  readonly defaultIsolation: Isolation;
+  begin(client: KnexClient, connection: Connection, options: BeginOptions): Promise<void>;
+  /** Commits; the server's answer, and with `wantPosition` where the commit is in its log. */
+  commit(
+    client: KnexClient,
+    connection: Connection,
+    wantPosition: boolean,
+  ): Promise<{ committed: boolean; position?: string | undefined }>;
+  /** Puts back what `begin` changed for the whole session. */
+  restore?(client: KnexClient, connection: Connection, options: BeginOptions): Promise<void>;
+  /** The transaction's state after a statement was answered. */
+  truth(connection: Connection, response?: unknown): ServerTruth;
+  /** The state after a statement failed; may ask the server. */
+  truthAfterError(client: KnexClient, connection: Connection, error: unknown): Promise<ServerTruth>;
+  /** Whether this statement begins or ends a transaction; while one is active also what ends it unseen (DDL on MySQL). */
+  endsTransaction(sql: string, active: boolean): boolean;
+  /** A serialization failure, deadlock or busy database: the same work may succeed in a new transaction. */
+  isRetryable(error: unknown): boolean;
+  /** The server said that the statement (or transaction) ran out of time. */
+  isTimeout(error: unknown): boolean;
+  /** The server itself refused: what failed has certainly not happened. */
+  isDefinite(error: unknown): boolean;
+  /** The connection, not the statement, is the problem. */
+  isConnectionLost(error: unknown): boolean;
+  guardReads(client: KnexClient, connection: Connection, on: boolean): Promise<void>;
+  /** Ends the connection without asking the server. */
+  destroy(connection: Connection): void;
+  canCancel: boolean;
+  /** Where the server's log is at this moment; undefined where it keeps none. */
+  position?(client: KnexClient, connection: Connection): Promise<string | undefined>;
+  /** How far a replica has replayed the primary's log; SQLite has no log. */
+  replayed?: {
+    /** What the replica has replayed; asked with the wanted position. */
+    ask(client: KnexClient, wanted: string): Promise<string | undefined>;
+    /** Whether who has replayed `reached` has replayed `wanted`. */
+    includes(reached: string, wanted: string): boolean;
+  };
+  /** Two pools on one file need no replay. */
+  replaySharesFile?(primary: KnexClient, replica: KnexClient): boolean;
+  /** Asks the connection where it leads. */
+  identify(client: KnexClient, connection: Connection): Promise<{ database: string; hosts: string[] }>;
+}

@@ -1,0 +1,209 @@
+import type { Knex } from 'knex';
+import { finished, type Readable } from 'node:stream';
+import type { AmbientKnex } from './ambient-knex.js';
+import { currentFrame, type Frame } from './context.js';
+import type { Core } from './core.js';
+import { TransactionHijackedError } from './errors.js';
+import type { Connection, KnexClient, QueryObject } from './knex-port.js';
+import { leaseConnection, returnConnection } from './lease.js';
+import { refuseEnders, sendStatement } from './physical.js';
+import { placeFor } from './read-scope.js';
+import { closedScopeError, createScope, type Scope } from './scope.js';
+import { testState } from './test-state.js';
+
+/** What knex's own instance has and repositories must not. */
+const withheld = new Set(
+  (
+    'length name prototype arguments caller ' +
+    'transaction transactionProvider destroy initialize isTransaction context ' +
+    'withUserParams disableProcessing enableProcessing migrate seed _internalListeners ' +
+    'raw ref queryBuilder batchInsert client ' +
+    'addListener on prependListener once prependOnceListener removeListener off removeAllListeners ' +
+    'setMaxListeners getMaxListeners listeners rawListeners emit eventNames listenerCount ' +
+    '_events _eventsCount _maxListeners'
+  ).split(' '),
+);
+
+/** The knex that follows the transaction: its client asks, statement by statement, which scope is active. */
+export function createAmbientKnex(
+  core: Core,
+  primary: Knex,
+  runInTransaction: <T>(fn: () => Promise<T>) => Promise<T>,
+): AmbientKnex {
+  const client = createAmbientClient(core);
+  const bound = new WeakMap<Frame, KnexClient>();
+
+  /** A builder that leaves its scope unawaited stays bound to it, so that it fails there instead of autocommitting. */
+  function here(): KnexClient {
+    const frame = currentFrame(core.client);
+    if (frame === undefined || frame.kind === 'none') return client;
+    let own = bound.get(frame);
+    if (own === undefined) {
+      own = Object.assign(Object.create(client) as KnexClient, { boundFrame: frame });
+      bound.set(frame, own);
+    }
+    return own;
+  }
+
+  const db = ((table: unknown, options?: unknown) => {
+    const builder = here().queryBuilder();
+    return builder.table(table, options);
+  }) as unknown as AmbientKnex;
+
+  for (const key of Object.getOwnPropertyNames(primary)) {
+    const property = Object.getOwnPropertyDescriptor(primary, key);
+    if (!withheld.has(key) && property !== undefined) Object.defineProperty(db, key, property);
+  }
+  const batchInsert = (primary as unknown as { context: { batchInsert: (...args: unknown[]) => unknown } })
+    .context.batchInsert;
+  return Object.defineProperties(db, {
+    client: { get: here },
+    raw: { value: (...args: unknown[]) => here().raw(...args) },
+    ref: { value: (...args: unknown[]) => here().ref(...args) },
+    queryBuilder: { value: () => here().queryBuilder() },
+    batchInsert: {
+      value: (...args: unknown[]) =>
+        batchInsert.apply(
+          {
+            transaction: (insert: (db: AmbientKnex) => Promise<unknown>) =>
+              runInTransaction(() => insert(db)),
+          },
+          args,
+        ),
+    },
+  });
+}
+
+interface AmbientClient extends KnexClient {
+  boundFrame?: Frame;
+}
+
+interface Lease {
+  readonly client: KnexClient;
+  release(): void;
+}
+
+function createAmbientClient(core: Core): KnexClient {
+  const { client: primary, engine } = core;
+  const leases = new Map<Connection, Lease>();
+
+  const overrides: Partial<AmbientClient> & ThisType<AmbientClient> = {
+    async acquireConnection() {
+      core.assertOpen();
+      core.guard?.checkEntry(core.name);
+      const place = placeOf(core, this.boundFrame);
+      if (place?.kind === 'tx') {
+        if (place.scope.closed) throw closedScopeError(place.scope);
+        return place.scope.physical.connection;
+      }
+      if (place?.kind === 'read') {
+        const { read } = place;
+        const connection = await read.acquire();
+        leases.set(connection, { client: primary, release: () => read.release(connection) });
+        return connection;
+      }
+      return acquireFromPool();
+    },
+
+    releaseConnection(connection) {
+      const lease = leases.get(connection);
+      leases.delete(connection);
+      lease?.release();
+      return Promise.resolve();
+    },
+
+    async query(connection, statement) {
+      const query = typeof statement === 'string' ? { sql: statement } : statement;
+      const place = placeOf(core, this.boundFrame);
+      if (place?.kind === 'tx' && place.scope.physical.connection === connection) {
+        const { client } = place.scope.physical;
+        return sendStatement(place.scope, query, () => client.query(connection, query));
+      }
+      refuseEnders({ engine }, query, false);
+      if (place?.kind === 'read')
+        return place.read.send(connection, (client, actual) => client.query(actual, { ...query }));
+      const done = await primary.query(connection, query);
+      await noteAutocommit(connection, query);
+      return done;
+    },
+
+    stream(connection, query, stream, options) {
+      const place = placeOf(core, this.boundFrame);
+      const flow = (client: KnexClient) =>
+        untilClosed(client.stream(connection, query, stream, options), stream);
+      if (place?.kind !== 'tx' || place.scope.physical.connection !== connection) {
+        const run = (client: KnexClient) => flow(client).then(() => query);
+        return place?.kind === 'read' ? place.read.send(connection, run) : run(primary);
+      }
+      const { scope } = place;
+      const stop = () => (stream as Readable).destroy(closedScopeError(scope));
+      scope.stoppers.add(stop);
+      return sendStatement(scope, query, () => flow(scope.physical.client).then(() => query)).finally(() =>
+        scope.stoppers.delete(stop),
+      );
+    },
+
+    cancelQuery: (connection) => (leases.get(connection)?.client ?? primary).cancelQuery(connection),
+
+    /** knex rebuilds SQLite tables in a transaction of its own, on the connection it already has. */
+    transaction(container, config, outer) {
+      if (config?.connection === undefined)
+        throw new TransactionHijackedError('Transactions are begun by tm.run, not by tm.db');
+      const onConnection = Object.create(primary) as KnexClient & { transacting: boolean };
+      onConnection.transacting = placeOf(core, this.boundFrame)?.kind === 'tx';
+      return onConnection.transaction(container, config, outer);
+    },
+
+    destroy() {
+      throw new TransactionHijackedError('The pool belongs to whoever made it; tm.db cannot destroy it');
+    },
+  };
+  return Object.assign(Object.create(primary) as KnexClient, overrides);
+
+  async function acquireFromPool(): Promise<Connection> {
+    const leave = await placeFor(core, primary);
+    try {
+      const connection = await leaseConnection(primary, engine, 'write');
+      const release = () => {
+        returnConnection(primary, connection);
+        leave();
+      };
+      await core.guard?.checkConnection(primary, connection).catch((error) => {
+        returnConnection(primary, connection);
+        throw error;
+      });
+      leases.set(connection, { client: primary, release });
+      return connection;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /** A write outside any transaction is a write too: this flow's reads must see it. */
+  async function noteAutocommit(connection: Connection, query: QueryObject): Promise<void> {
+    if (!core.router.hasReplicas || ['select', 'first', 'pluck'].includes(query.method ?? '')) return;
+    core.router.noteWrite(await engine.position?.(primary, connection));
+  }
+}
+
+/** The scope a statement belongs to: where it is awaited, else where its builder was made. */
+function placeOf(core: Core, boundFrame: Frame | undefined): Frame | undefined {
+  const frame = currentFrame(core.client) ?? boundFrame;
+  const test = testState(core.client).physical;
+  if (test === undefined || frame?.kind === 'tx') return frame;
+  return { client: core.client, parent: undefined, domain: core.domain, kind: 'tx', scope: looseScope(test) };
+}
+
+/** In a test transaction a statement outside all scopes belongs to whatever savepoint is open. */
+function looseScope(test: Scope['physical']): Scope {
+  return createScope(test, test.gate.top as Scope['level'], 'of the test transaction');
+}
+
+/** A stream that is destroyed early never ends for knex. */
+function untilClosed(flowing: Promise<unknown>, stream: unknown): Promise<unknown> {
+  return Promise.race([
+    flowing,
+    new Promise<void>((resolve) => void finished(stream as Readable, () => resolve())),
+  ]);
+}

@@ -1,0 +1,79 @@
+import { sharedState } from './context.js';
+import type { Engine } from './engine.js';
+import type { Connection, KnexClient } from './knex-port.js';
+
+/** Whether a connection is for reads that the server guards, or for anything. */
+export type SessionMode = 'read' | 'write';
+
+interface Sessions {
+  acquire(): Promise<Connection>;
+  guarded: WeakSet<Connection>;
+}
+
+/** A connection in the wanted mode; switching costs one round trip, staying in a mode costs none. */
+export async function leaseConnection(
+  client: KnexClient,
+  engine: Engine,
+  mode: SessionMode,
+): Promise<Connection> {
+  const sessions = sessionsOf(client, engine);
+  const connection = await sessions.acquire();
+  if ((mode === 'read') === sessions.guarded.has(connection)) return connection;
+  await switchMode(client, engine, sessions, connection, mode === 'read');
+  return connection;
+}
+
+export function returnConnection(client: KnexClient, connection: Connection): void {
+  delete connection.__knexTxId;
+  // A pool that is being destroyed may refuse; the connection goes with it.
+  if (client.pool !== undefined) void client.releaseConnection(connection);
+}
+
+/** Takes the connection out of service: the pool drops it instead of handing it out. */
+export function destroyConnection(
+  client: KnexClient,
+  engine: Engine,
+  connection: Connection,
+  why: unknown,
+): void {
+  connection.__knex__disposed ??= why;
+  try {
+    engine.destroy(connection);
+  } finally {
+    returnConnection(client, connection);
+  }
+}
+
+/**
+ * Code that uses the pool without the manager must not get a guarded connection, so the client's own
+ * `acquireConnection` lifts the guard.
+ */
+function sessionsOf(client: KnexClient, engine: Engine): Sessions {
+  return sharedState(client, 'sessions', () => {
+    const acquire = client.acquireConnection.bind(client);
+    const sessions: Sessions = { acquire, guarded: new WeakSet() };
+    client.acquireConnection = async () => {
+      const connection = await acquire();
+      if (sessions.guarded.has(connection)) await switchMode(client, engine, sessions, connection, false);
+      return connection;
+    };
+    return sessions;
+  });
+}
+
+async function switchMode(
+  client: KnexClient,
+  engine: Engine,
+  sessions: Sessions,
+  connection: Connection,
+  guarded: boolean,
+): Promise<void> {
+  try {
+    await engine.guardReads(client, connection, guarded);
+  } catch (error) {
+    destroyConnection(client, engine, connection, error);
+    throw error;
+  }
+  if (guarded) sessions.guarded.add(connection);
+  else sessions.guarded.delete(connection);
+}

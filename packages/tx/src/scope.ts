@@ -1,0 +1,94 @@
+import type { Abort } from './abort.js';
+import type { BeginOptions, Engine } from './engine.js';
+import { TransactionClosedError } from './errors.js';
+import type { Gate, Level } from './gate.js';
+import type { Connection, KnexClient } from './knex-port.js';
+import type { Isolation } from './options.js';
+
+/** A function that waits for the end of the physical transaction. */
+export interface Hook {
+  readonly event: 'commit' | 'rollback';
+  readonly fn: () => unknown;
+  /** Its savepoint was rolled back: it runs as soon as the transaction has ended, however that ends. */
+  readonly due?: boolean;
+}
+
+/** A level of the gate with what its scopes have decided so far. */
+export interface TxLevel extends Level {
+  readonly parent: TxLevel | undefined;
+  hooks: Hook[];
+  /** An inner scope failed, or asked for it: the level cannot commit any more. */
+  rollbackOnly?: { readonly cause: unknown } | undefined;
+  /** The level's own function asked for the rollback, so that is no surprise to its caller. */
+  rollbackChosen: boolean;
+  /** The first statement that failed here, to explain what a later COMMIT cannot do. */
+  firstFailure?: { readonly error: unknown } | undefined;
+}
+
+/** One BEGIN on one connection. */
+export interface Physical {
+  readonly id: string;
+  readonly begun: BeginOptions;
+  readonly client: KnexClient;
+  readonly connection: Connection;
+  readonly engine: Engine;
+  readonly gate: Gate;
+  readonly root: TxLevel;
+  readonly isolation: Isolation;
+  readonly readOnly: boolean;
+  /** Why no further statement is sent; the transaction cannot commit. */
+  poison?: { readonly error: Error; readonly lost: boolean } | undefined;
+  ended: boolean;
+}
+
+/** One call of `tm.run` that is inside a physical transaction. */
+export interface Scope {
+  readonly label: string;
+  readonly physical: Physical;
+  readonly level: TxLevel;
+  readonly inFlight: Set<Promise<unknown>>;
+  /** Ends what is in flight without an end of its own: open streams. */
+  readonly stoppers: Set<() => void>;
+  /** Scopes opened inside and not yet ended. */
+  readonly children: Set<Scope>;
+  /** What may end the transaction from outside; of the outermost scope only. */
+  readonly abort: Abort | undefined;
+  /** It has joined the level of another scope. */
+  readonly joined: boolean;
+  closed: boolean;
+}
+
+export function createLevel(parent: TxLevel | undefined, label: string): TxLevel {
+  return { parent, label, hooks: [], rollbackChosen: false };
+}
+
+export function createScope(
+  physical: Physical,
+  level: TxLevel,
+  label: string,
+  { abort, joined = false }: { abort?: Abort; joined?: boolean } = {},
+): Scope {
+  return {
+    label,
+    physical,
+    level,
+    abort,
+    joined,
+    inFlight: new Set(),
+    stoppers: new Set(),
+    children: new Set(),
+    closed: false,
+  };
+}
+
+/** Ends a scope and what it left open inside; their statements are refused from here on. */
+export function closeScope(scope: Scope): void {
+  scope.closed = true;
+  for (const child of scope.children) closeScope(child);
+}
+
+export function closedScopeError(scope: Scope): TransactionClosedError {
+  return new TransactionClosedError(
+    `Transaction scope ${scope.label} has ended; await every statement inside the function given to tm.run`,
+  );
+}

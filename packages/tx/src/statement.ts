@@ -1,0 +1,91 @@
+/** How the text of a dialect differs where statements are told apart. */
+export interface TextRules {
+  /** PostgreSQL's `$tag$ … $tag$`. */
+  dollarQuotes?: boolean;
+  /** MySQL runs what stands in comments that begin with an exclamation mark, and escapes quotes by a backslash. */
+  executableComments?: boolean;
+}
+
+export interface LeadingWords {
+  /** The first words, lower case. */
+  words: string[];
+  text: string;
+}
+
+/**
+ * The first two words of each statement in `sql`. Strings, quoted names and comments are skipped, so that a
+ * `;` or a COMMIT inside them does not count.
+ */
+export function leadingWords(sql: string, rules: TextRules): LeadingWords[] {
+  return split(sql, rules)
+    .map((text) => ({ words: (text.match(/[a-z_]+/gi) ?? []).slice(0, 2).map(lower), text }))
+    .filter(({ words }) => words.length > 0);
+}
+
+const lower = (word: string) => word.toLowerCase();
+
+function split(sql: string, rules: TextRules): string[] {
+  const statements: string[] = [];
+  let current = '';
+  for (let at = 0; at < sql.length;) {
+    const skipped = skipToken(sql, at, rules);
+    if (skipped !== undefined) {
+      current += skipped.as;
+      at = skipped.to;
+    } else if (sql[at] === ';') {
+      statements.push(current);
+      current = '';
+      at += 1;
+    } else {
+      current += sql[at];
+      at += 1;
+    }
+  }
+  statements.push(current);
+  return statements;
+}
+
+/** Where the string, name or comment that begins at `at` ends, and what stands in for it. */
+function skipToken(sql: string, at: number, rules: TextRules): { to: number; as: string } | undefined {
+  const two = sql.slice(at, at + 2);
+  if (two === '--' || (rules.executableComments === true && sql[at] === '#'))
+    return { to: endAfter(sql, '\n', at), as: ' ' };
+  if (two === '/*') {
+    const executable = rules.executableComments === true ? /^\/\*M?!\d*/.exec(sql.slice(at, at + 12)) : null;
+    return executable ? { to: at + executable[0].length, as: ' ' } : { to: endOfComment(sql, at), as: ' ' };
+  }
+  if (two === '*/') return { to: at + 2, as: ' ' };
+  const quote = sql[at];
+  if (quote === "'" || quote === '"' || quote === '`')
+    return { to: endOfQuote(sql, at, quote, rules), as: ' 0 ' };
+  if (quote === '$' && rules.dollarQuotes === true) {
+    const tag = /^\$[A-Za-z_]*\$/.exec(sql.slice(at, at + 66))?.[0];
+    if (tag !== undefined) return { to: endAfter(sql, tag, at + tag.length), as: ' 0 ' };
+  }
+  return undefined;
+}
+
+function endAfter(sql: string, mark: string, from: number): number {
+  const end = sql.indexOf(mark, from);
+  return end === -1 ? sql.length : end + mark.length;
+}
+
+/** Block comments nest in PostgreSQL; elsewhere an inner opening is just text, which ends no later. */
+function endOfComment(sql: string, at: number): number {
+  return endAfter(sql, '*/', at + 2);
+}
+
+function endOfQuote(sql: string, at: number, quote: string, rules: TextRules): number {
+  // PostgreSQL has backslash escapes in E'…' strings only.
+  const backslash =
+    quote !== '`' &&
+    (rules.executableComments === true || (rules.dollarQuotes === true && /e/i.test(sql[at - 1] ?? '')));
+  for (let index = at + 1; index < sql.length; index += 1) {
+    if (backslash && sql[index] === '\\') index += 1;
+    else if (sql[index] === quote) {
+      if (sql[index + 1] !== quote) return index + 1;
+      index += 1;
+    }
+  }
+  return sql.length;
+}
