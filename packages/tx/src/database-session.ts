@@ -1,0 +1,42 @@
+import type { Knex } from 'knex';
+import { type Engine, nowSql } from './database-clock.js';
+import type { TransactionManager } from './manager.js';
+
+/** @internal */
+export type Db = TransactionManager['db'];
+
+/** @internal */
+export interface DatabaseSession {
+  readonly engine: Engine;
+  /** SQL for the database's own time in milliseconds. */
+  readonly now: string;
+  /** The current transaction, else the pool. */
+  db(): Db;
+  raw(sql: string, bindings?: readonly Knex.RawBinding[]): Knex.Raw;
+  /** A write of its own, or a part of the transaction that is active. `statement`: one that needs no BEGIN where the engine allows. */
+  write<T>(fn: () => PromiseLike<T>, needs?: 'statement' | 'transaction'): Promise<T>;
+}
+
+/**
+ * What sagas, outbox, inbox and idempotency need of a manager, the same on every engine.
+ *
+ * @internal
+ */
+export function openSession(tm: TransactionManager): DatabaseSession {
+  const { engine } = tm;
+  return {
+    engine,
+    now: nowSql[engine],
+    db: () => tm.db,
+    raw: (sql, bindings = []) => tm.db.raw(sql, [...bindings]),
+    write: async (fn, needs = 'statement') => {
+      // A lone statement commits by itself; on SQLite it must queue for the one writer like every other.
+      if (needs === 'statement' && engine !== 'sqlite') return fn();
+      // Isolation and retry belong to whoever opened the transaction.
+      if (tm.isActive()) return tm.run(async () => fn());
+      // READ COMMITTED: SKIP LOCKED under MySQL's default would lock gaps, and inserts would wait for a poll.
+      const isolation = engine === 'sqlite' ? {} : ({ isolation: 'read committed' } as const);
+      return tm.run({ ...isolation, retry: { attempts: 5 } }, async () => fn());
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { openSession } from './database-session.js';
+import { PropagationError } from './errors.js';
+import { toJsonText } from './json-value.js';
+import type { TransactionManager } from './manager.js';
+import { wakeRelays } from './relay-wake.js';
+import { traceHeaders } from './trace-port.js';
+
+/** Messages that leave the service if, and only if, the transaction commits. */
+export interface Outbox {
+  /**
+   * Writes a message in the current transaction.
+   *
+   * @param options.key Messages of one key are published in the order they were added; no order without.
+   * @param options.messageId What receivers recognise repetitions by; a second one is an error of the database. @default a UUID
+   * @returns the message id
+   * @throws PropagationError (`KIT_TX_PROPAGATION`) outside a transaction.
+   * @throws TypeError when JSON cannot hold the payload, or a name is too long.
+   */
+  add(
+    topic: string,
+    payload: unknown,
+    options?: { key?: string | undefined; messageId?: string | undefined },
+  ): Promise<string>;
+  /** Messages that still have to be published; the abandoned ones are not among them. */
+  backlog(): Promise<number>;
+}
+
+/**
+ * Makes the writing side of the outbox; `createOutboxRelay` is the other one.
+ *
+ * @example
+ * declare const tm: TransactionManager;
+ * const outbox = createOutbox(tm);
+ * await tm.run(async () => {
+ *   await tm.db('payments').where({ id: 7 }).update({ status: 'paid' });
+ *   await outbox.add('payment.paid', { id: 7 }, { key: 'payment-7' });
+ * });
+ */
+export function createOutbox(tm: TransactionManager): Outbox {
+  const session = openSession(tm);
+  return {
+    async add(topic, payload, { key, messageId = randomUUID() } = {}) {
+      checkText('topic', topic);
+      checkText('messageId', messageId);
+      if (key !== undefined) checkText('key', key);
+      if (!tm.isActive()) {
+        throw new PropagationError(
+          `Outbox of "${tm.name}" needs a transaction: a message that is written by itself may tell of what never happened`,
+        );
+      }
+      const row = {
+        message_id: messageId,
+        topic,
+        msg_key: key ?? null,
+        payload: toJsonText(payload, `the payload of topic "${topic}"`),
+        headers: JSON.stringify(traceHeaders()),
+        status: 'pending',
+        attempts: 0,
+        due_at: session.raw(session.now),
+        created_at: session.raw(session.now),
+      };
+      const insert = tm.db('kit_outbox').insert(row);
+      // PostgreSQL delivers the note at COMMIT, once per transaction, to the relays of every instance.
+      await (session.engine === 'postgres'
+        ? insert.returning(session.raw(`pg_notify('kit_outbox', '')`))
+        : insert);
+      tm.afterCommit(() => wakeRelays(tm));
+      return messageId;
+    },
+    async backlog() {
+      const [row] = await tm.db('kit_outbox').where({ status: 'pending' }).count({ size: '*' });
+      return Number((row as { size: unknown }).size);
+    },
+  };
+}
+
+function checkText(what: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '' || value.length > 255) {
+    throw new TypeError(`${what} must be a string of 1 to 255 characters, got ${JSON.stringify(value)}`);
+  }
+}

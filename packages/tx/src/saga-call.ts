@@ -1,0 +1,113 @@
+import type { SagaErrorInfo } from './saga-plan.js';
+
+/**
+ * Runs a call to a partner with a deadline of its own, also when the call is deaf to its signal.
+ *
+ * @internal
+ * @throws a `TimeoutError` after `timeoutMs`, the reason of `abandoned` when that is aborted.
+ */
+export async function callWithin<T>(
+  timeoutMs: number,
+  abandoned: AbortSignal,
+  call: (signal: AbortSignal) => T | Promise<T>,
+): Promise<T> {
+  const timeout = new AbortController();
+  const timer = setTimeout(
+    () => timeout.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
+    timeoutMs,
+  );
+  const signal = AbortSignal.any([timeout.signal, abandoned]);
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const giveUp = () => reject(signal.reason as Error);
+      if (signal.aborted) return giveUp();
+      signal.addEventListener('abort', giveUp, { once: true });
+      // Through a promise, so that a synchronous throw is an outcome like any other.
+      Promise.resolve()
+        .then(() => call(signal))
+        .then(resolve, reject);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Whether after this error nobody knows if the partner acted: a timeout, an abort, `ECONN*`, `EPIPE`, `UND_ERR_*`, here or in its causes.
+ *
+ * @internal
+ */
+export function isUnknownOutcome(error: unknown, alsoUnknown?: (error: unknown) => boolean): boolean {
+  if (alsoUnknown) {
+    try {
+      if (alsoUnknown(error)) return true;
+    } catch {
+      // A predicate that fails decides nothing; not knowing is the careful answer.
+      return true;
+    }
+  }
+  return chainOf(error).some(({ name, code }) => unknownNames.has(name) || unknownCodes.test(code));
+}
+
+/**
+ * Whether a breaker or bulkhead refused before anything was sent: this says nothing about an earlier attempt.
+ *
+ * @internal
+ */
+export function wasNotSent(error: unknown): boolean {
+  return chainOf(error).some(({ code }) => code === 'KIT_BREAKER_OPEN' || code === 'KIT_BULKHEAD_FULL');
+}
+
+/**
+ * Whether the service's own database was out of reach, rather than the step wrong: worth another try, not an undo.
+ *
+ * @internal
+ */
+export function isDatabaseOutage(error: unknown): boolean {
+  return chainOf(error).some(({ name, code }) => name === 'KnexTimeoutError' || outageCodes.test(code));
+}
+
+/**
+ * What is kept of an error in the saga's row.
+ *
+ * @internal
+ */
+export function errorInfo(error: unknown): SagaErrorInfo {
+  const { name, code } = chainOf(error)[0] ?? { name: 'Error', code: '' };
+  const message = error instanceof Error ? error.message : messageOf(error);
+  return { name: name || 'Error', message: message.slice(0, 2_000), ...(code ? { code } : {}) };
+}
+
+const unknownNames = new Set(['TimeoutError', 'AbortError']);
+// KIT_TIMEOUT and KIT_DEADLINE_EXCEEDED are @kit/breaker's; known by code, so that no package needs another.
+const unknownCodes =
+  /^(ECONN\w*|EPIPE|UND_ERR_\w+|ETIMEDOUT|ESOCKETTIMEDOUT|ABORT_ERR|KIT_TIMEOUT|KIT_DEADLINE_EXCEEDED)$/;
+
+// PostgreSQL class 08, 57P0x and 53300; mysql2; SQLite; Node; kit's own.
+const outageCodes =
+  /^(08\w{3}|57P0\d|53\d{3}|25P03|PROTOCOL_\w+|ER_(CON_COUNT_ERROR|SERVER_SHUTDOWN|CONNECTION_KILLED)|SQLITE_(BUSY|LOCKED|IOERR|FULL)\w*|ECONN\w*|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|40001|40P01|ER_LOCK_\w+|ER_CHECKREAD|KIT_TX_(COMMIT_OUTCOME_UNKNOWN|TIMEOUT|TRANSACTION_TIMEOUT|POOL_DEADLOCK))$/;
+
+/** The error and its causes, as names and codes; fetch hides ECONNREFUSED two levels down. */
+function chainOf(error: unknown): { name: string; code: string }[] {
+  const found: { name: string; code: string }[] = [];
+  const queue: unknown[] = [error];
+  while (queue.length > 0 && found.length < 20) {
+    const current = queue.shift();
+    if (typeof current !== 'object' || current === null) continue;
+    const { name, code, cause, errors } = current as Record<string, unknown>;
+    // DOMException has a number for a code; its name says it all.
+    found.push({ name: typeof name === 'string' ? name : '', code: typeof code === 'string' ? code : '' });
+    queue.push(cause, ...(Array.isArray(errors) ? errors : []));
+  }
+  return found;
+}
+
+function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  if (typeof message === 'string') return message;
+  try {
+    return String(error);
+  } catch {
+    return 'something that is not an Error was thrown';
+  }
+}

@@ -1,0 +1,272 @@
+import { performance } from 'node:perf_hooks';
+import { type DatabaseSession, type Db } from './database-session.js';
+import { fromJsonText } from './json-value.js';
+import type { SagaDefinition } from './saga-definition.js';
+import type { SagaErrorInfo, SagaProgress, SagaStatus, StepRecord } from './saga-plan.js';
+
+/** A row of `kit_saga` with its steps. */
+export interface SagaRow extends SagaProgress {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly fence: number;
+  readonly input: unknown;
+  readonly inputHash: string;
+  readonly error: SagaErrorInfo | undefined;
+  /** How often in a row it was parked: what the backoff grows with. */
+  readonly retries: number;
+  readonly owner: string | undefined;
+  /** Milliseconds until anybody may claim it, by the database's clock; absent when it is settled. */
+  readonly dueInMs: number | undefined;
+  readonly trace: unknown;
+  /** Milliseconds since it was started, when it was read. */
+  readonly ageMs: number;
+  /** When it was read, by `performance.now()`. */
+  readonly readAt: number;
+}
+
+export interface NewSaga {
+  id: string;
+  name: string;
+  version: number;
+  input: string | null;
+  inputHash: string;
+  dedupeKey: string | undefined;
+  dedupeHash: string | null;
+  trace: string | null;
+}
+
+/** What one fenced write changes; what is absent stays. */
+export interface SagaChange {
+  status?: SagaStatus;
+  nextStep?: number;
+  error?: SagaErrorInfo | null;
+  retries?: number;
+  resolution?: string;
+  /** When anybody may claim it; `null` when it is settled. Absent: the lease, anew. */
+  dueInMs?: number | null;
+}
+
+/** @internal */
+export type SagaStore = ReturnType<typeof createSagaStore>;
+
+/**
+ * The SQL of the saga's two tables. Every write is fenced: `false` means that somebody else has the saga now.
+ *
+ * @internal
+ */
+export function createSagaStore(session: DatabaseSession, owner: string, leaseMs: number) {
+  const { now } = session;
+  const after = (ms: number) => session.raw(`${now} + ${Math.ceil(ms)}`);
+  const sagas = () => session.db()('kit_saga');
+  const columns = [
+    'id', 'name', 'version', 'status', 'next_step', 'fence', 'owner', 'retries', 'input', 'input_hash', 'error', 'trace',
+  ]; // prettier-ignore
+
+  const store = {
+    /** Inserts with the lease already taken; the id of the saga that has the dedupe key, ours or an earlier one. */
+    async insert(saga: NewSaga): Promise<string> {
+      const row = {
+        id: saga.id,
+        name: saga.name,
+        version: saga.version,
+        status: 'running',
+        next_step: 0,
+        fence: 1,
+        due_at: after(leaseMs),
+        owner,
+        input: saga.input,
+        input_hash: saga.inputHash,
+        dedupe_key: saga.dedupeKey ?? null,
+        dedupe_hash: saga.dedupeHash,
+        trace: saga.trace,
+        created_at: session.raw(now),
+        updated_at: session.raw(now),
+      };
+      await session.write(() => {
+        const insert = sagas().insert(row);
+        return saga.dedupeHash === null ? insert : insert.onConflict('dedupe_hash').ignore();
+      });
+      if (saga.dedupeHash === null) return saga.id;
+      const found = await sagas().where('dedupe_hash', saga.dedupeHash).first('id');
+      return (found as { id: string }).id;
+    },
+
+    async find(id: string): Promise<SagaRow | undefined> {
+      return (await load((query) => query.where('id', id), 1))[0];
+    },
+
+    /** The newest first. */
+    list(status: SagaStatus | undefined, limit: number): Promise<SagaRow[]> {
+      return load((query) => (status === undefined ? query : query.where('status', status)), limit);
+    },
+
+    async countOpen(): Promise<number> {
+      const [row] = await sagas().whereIn('status', openStatuses).count({ size: '*' });
+      return Number((row as { size: unknown }).size);
+    },
+
+    /** Ids that anybody may claim; reads only, so an idle poll locks nothing. */
+    async findDue(definitions: readonly SagaDefinition[], limit: number): Promise<string[]> {
+      const rows: { id: string }[] = await due(sagas(), definitions)
+        .orderBy('due_at')
+        .limit(limit)
+        .select('id');
+      return rows.map(({ id }) => id);
+    },
+
+    /** Takes the leases of some of these sagas; another instance that is quicker gets them. */
+    async claim(definitions: readonly SagaDefinition[], ids: readonly string[]): Promise<SagaRow[]> {
+      const claim = { fence: session.raw('fence + 1'), owner, due_at: after(leaseMs) };
+      const claimed = await session.write(async () => {
+        if (session.engine === 'sqlite') {
+          const taken: { id: string }[] = await due(sagas().whereIn('id', ids), definitions)
+            .update(claim)
+            .returning('id');
+          return taken;
+        }
+        const free: { id: string }[] = await due(sagas().whereIn('id', ids), definitions)
+          .forUpdate()
+          .skipLocked()
+          .select('id');
+        if (free.length > 0) await sagas().whereIn('id', free.map(idOf)).update(claim);
+        return free;
+      }, 'transaction');
+      if (claimed.length === 0) return [];
+      // With the owner: a lease that ended in this very moment is somebody else's.
+      return load((query) => query.whereIn('id', claimed.map(idOf)).where({ owner }), claimed.length);
+    },
+
+    /** A fenced change of the saga and one of its steps, in the transaction of the caller. */
+    async advanceInside(saga: SagaRow, change: SagaChange, step?: StepRecord): Promise<boolean> {
+      const { dueInMs = leaseMs, error, status, nextStep, retries, resolution } = change;
+      const free = change.dueInMs !== undefined;
+      const changed = await sagas()
+        .where({ id: saga.id, fence: saga.fence })
+        .update({
+          updated_at: session.raw(now),
+          due_at: dueInMs === null ? null : after(dueInMs),
+          ...(free && { owner: null }),
+          ...(status && { status }),
+          ...(nextStep !== undefined && { next_step: nextStep }),
+          ...(error !== undefined && { error: error && JSON.stringify(error) }),
+          ...(retries !== undefined && { retries }),
+          ...(resolution !== undefined && { resolution, fence: session.raw('fence + 1') }),
+        });
+      if (changed === 0) return false;
+      if (step) await putStep(session.db(), saga.id, step);
+      return true;
+    },
+
+    advance(saga: SagaRow, change: SagaChange, step?: StepRecord): Promise<boolean> {
+      return session.write(() => store.advanceInside(saga, change, step), step ? 'transaction' : 'statement');
+    },
+
+    /** An operator's change: fences out whoever works on it, and gives undos their attempts back. */
+    resolve(saga: SagaRow, change: SagaChange): Promise<boolean> {
+      return session.write(async () => {
+        if (!(await store.advanceInside(saga, change))) return false;
+        await session
+          .db()('kit_saga_step')
+          .where({ saga_id: saga.id, phase: 'undo' })
+          .whereNot({ status: 'done' })
+          .update({ attempts: 0 });
+        return true;
+      }, 'transaction');
+    },
+
+    /** Extends the lease. */
+    async renew(saga: SagaRow): Promise<boolean> {
+      const changed = await session.write(() =>
+        sagas()
+          .where({ id: saga.id, fence: saga.fence })
+          .update({ due_at: after(leaseMs) }),
+      );
+      return changed > 0;
+    },
+  };
+  return store;
+
+  function due(query: ReturnType<typeof sagas>, definitions: readonly SagaDefinition[]) {
+    return query
+      .whereIn('status', openStatuses)
+      .where('due_at', '<=', session.raw(now))
+      .where((known) => {
+        for (const { name, version } of definitions) void known.orWhere({ name, version });
+      });
+  }
+
+  async function load(
+    narrow: (query: ReturnType<typeof sagas>) => ReturnType<typeof sagas>,
+    limit: number,
+  ): Promise<SagaRow[]> {
+    const rows: Raw[] = await narrow(sagas())
+      .orderBy([{ column: 'created_at', order: 'desc' }, { column: 'id' }])
+      .limit(limit)
+      .select(columns)
+      .select(session.raw(`${now} - created_at as age_ms`), session.raw(`due_at - ${now} as due_in_ms`));
+    const steps = new Map<string, StepRecord[]>(rows.map((row) => [String(row.id), []]));
+    // In portions: SQLite takes a limited number of bindings.
+    const ids = [...steps.keys()];
+    for (let start = 0; start < ids.length; start += 500) {
+      const found: Raw[] = await session
+        .db()('kit_saga_step')
+        .whereIn('saga_id', ids.slice(start, start + 500))
+        .orderBy(['saga_id', 'seq', 'phase'])
+        .select('*');
+      for (const row of found) steps.get(String(row.saga_id))?.push(toStep(row));
+    }
+    return rows.map((row) => toSaga(row, steps.get(String(row.id)) ?? []));
+  }
+
+  async function putStep(db: Db, sagaId: string, step: StepRecord): Promise<void> {
+    const { seq, phase, name, status, attempts, result, error } = step;
+    const row = {
+      saga_id: sagaId, seq, phase, name, status, attempts,
+      result: result === undefined ? null : JSON.stringify(result),
+      error: error ? JSON.stringify(error) : null,
+      updated_at: session.raw(now),
+    }; // prettier-ignore
+    // An upsert, so that a write whose COMMIT got lost on the way back can be repeated.
+    await db('kit_saga_step').insert(row).onConflict(['saga_id', 'seq', 'phase']).merge();
+  }
+}
+
+const openStatuses: readonly SagaStatus[] = ['running', 'compensating'];
+
+type Raw = Record<string, unknown>;
+
+const idOf = ({ id }: { id: string }) => id;
+
+function toSaga(row: Raw, steps: StepRecord[]): SagaRow {
+  return {
+    id: String(row.id),
+    name: String(row.name),
+    version: Number(row.version),
+    status: row.status as SagaStatus,
+    nextStep: Number(row.next_step),
+    fence: Number(row.fence),
+    input: fromJsonText(row.input),
+    inputHash: String(row.input_hash),
+    error: fromJsonText(row.error) as SagaErrorInfo | undefined,
+    retries: Number(row.retries),
+    owner: (row.owner as string | null) ?? undefined,
+    dueInMs: row.due_in_ms === null ? undefined : Number(row.due_in_ms),
+    trace: fromJsonText(row.trace),
+    ageMs: Number(row.age_ms),
+    readAt: performance.now(),
+    steps,
+  };
+}
+
+function toStep(row: Raw): StepRecord {
+  return {
+    seq: Number(row.seq),
+    name: String(row.name),
+    phase: row.phase as 'do' | 'undo',
+    status: row.status as StepRecord['status'],
+    attempts: Number(row.attempts),
+    result: fromJsonText(row.result),
+    error: fromJsonText(row.error) as SagaErrorInfo | undefined,
+  };
+}

@@ -1,0 +1,45 @@
+import type { TransactionManager } from './manager.js';
+import type { SagaDefinition } from './saga-definition.js';
+import { type Drive, type DriveOptions, save } from './saga-drive.js';
+import { holdLease } from './saga-lease.js';
+import { nextMove } from './saga-plan.js';
+import { doStep, reconcileStep, undoStep } from './saga-steps.js';
+import type { SagaRow, SagaStore } from './saga-store.js';
+
+/** @internal */
+export interface WorkerOptions extends DriveOptions {
+  /** True once the runner closes: sagas are given back between two steps. */
+  readonly closing: () => boolean;
+}
+
+/**
+ * Drives a claimed saga, step by step, until it settles or parks.
+ *
+ * @internal
+ * @throws LeaseLostError (`KIT_TX_LEASE_LOST`) when another instance has taken it over.
+ */
+export async function driveSaga(
+  tm: TransactionManager,
+  store: SagaStore,
+  saga: SagaDefinition,
+  claimed: SagaRow,
+  options: WorkerOptions,
+): Promise<void> {
+  const lease = holdLease(store, claimed, options.leaseMs);
+  const drive: Drive = { tm, store, options, saga, lease, row: claimed, released: false };
+  try {
+    while (!drive.released) {
+      if (options.closing()) await save(drive, { dueInMs: 0 });
+      else await moveOn(drive);
+    }
+  } finally {
+    lease.end();
+  }
+}
+
+function moveOn(drive: Drive): Promise<void> {
+  const move = nextMove(drive.saga, drive.row);
+  if (move.kind === 'settle') return save(drive, { status: move.status });
+  if (move.kind === 'undo') return undoStep(drive, move.seq);
+  return move.kind === 'reconcile' ? reconcileStep(drive, move.seq) : doStep(drive, move.seq);
+}
