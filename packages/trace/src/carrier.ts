@@ -26,7 +26,8 @@ export function removeHeader(carrier: object, name: string): void {
   }
 }
 
-function headerText(value: unknown): string | undefined {
+/** @internal */
+export function headerText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (value instanceof Uint8Array)
     return value.length > 4096 ? undefined : Buffer.from(value).toString('latin1');

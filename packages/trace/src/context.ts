@@ -1,3 +1,4 @@
+import { readHeader } from './carrier.js';
 import { isCarrier, readSeed } from './extract.js';
 import { type TraceCarrier, tracePort } from './port.js';
 import { processState } from './process-state.js';
@@ -118,7 +119,8 @@ function traceFor(input: TraceSeed | TraceCarrier | undefined): Trace {
 }
 
 function seedOf(input: object): TraceSeed {
-  return isCarrier(input) ? { ...definedOf(readSeed(input, true)), kind: 'message' } : input;
+  if (!isCarrier(input)) return input;
+  return { ...definedOf(readSeed((name) => readHeader(input, name), true)), kind: 'message' };
 }
 
 function childOf(outer: Trace, seed: TraceSeed): Trace {

@@ -1,8 +1,9 @@
 import { readHeader } from './carrier.js';
+import { optionalBoolean } from './check.js';
 import { isShortId, isTraceId } from './ids.js';
 import { processState } from './process-state.js';
-import { createTrace, isSafeId, type Trace, type TraceKind, type TraceSeed } from './trace.js';
-import { parseTraceparent, sanitizeTracestate } from './traceparent.js';
+import { createTrace, isSafeId, type Trace, type TraceSeed } from './trace.js';
+import { parseTraceparent, sanitizeTracestate, type TraceParent } from './traceparent.js';
 
 export interface ExtractOptions {
   /**
@@ -36,12 +37,11 @@ export const traceResponseHeaders: readonly string[] = Object.freeze(['X-Trace-I
  * ```
  */
 export function extractTrace(carrier: object, options: ExtractOptions = {}): Trace {
-  return createTrace(readSeed(carrier, options.trust ?? false), 'message');
-}
-
-/** @internal */
-export function extractAs(kind: TraceKind, carrier: object, trusted: boolean): Trace {
-  return createTrace(readSeed(carrier, trusted), kind);
+  optionalBoolean('trust', options.trust);
+  return createTrace(
+    readSeed((name) => readHeader(carrier, name), options.trust ?? false),
+    'message',
+  );
 }
 
 /** @internal Whether an object looks like headers rather than like a seed. */
@@ -50,51 +50,43 @@ export function isCarrier(value: object): boolean {
   return Object.keys(value).some((key) => carrierKeys.has(key.toLowerCase()));
 }
 
+/** @internal One header by its lower-case name; undefined where it is missing or came twice. */
+export type HeaderReader = (name: string) => string | undefined;
+
 /** @internal The part of a trace that the active span or a carrier gives, by the order of sources on the design page. */
-export function readSeed(carrier: object, trusted: boolean): TraceSeed {
-  const ids = readIds(carrier);
-  const span = processState().activeSpan?.();
-  const inherited = span ?? (trusted ? trustedSeed(ids, carrier) : {});
+export function readSeed(read: HeaderReader, trusted: boolean): TraceSeed {
+  const traceparent = parseTraceparent(read('traceparent'));
+  const traceHeader = safe(read('x-trace-id'));
+  const requestId = safe(read('x-request-id'));
+  const inherited =
+    processState().activeSpan?.() ?? (trusted ? trustedSeed(read, traceparent, traceHeader) : {});
   return {
-    ...pickIdentity(inherited),
-    requestId: trusted ? ids.requestId : undefined,
-    clientRequestId: trusted ? undefined : clientId(ids),
+    traceId: inherited.traceId,
+    id: 'id' in inherited ? inherited.id : undefined,
+    spanId: inherited.spanId,
+    parentSpanId: 'parentSpanId' in inherited ? inherited.parentSpanId : undefined,
+    sampled: inherited.sampled,
+    traceState: inherited.traceState,
+    requestId: trusted ? requestId : undefined,
+    clientRequestId: trusted ? undefined : (requestId ?? traceHeader ?? traceparent?.traceId),
   };
 }
 
 // Without `tracestate`: it means nothing alone, and a seed has a `traceState`.
 const carrierKeys: ReadonlySet<string> = new Set(['traceparent', 'x-trace-id', 'x-request-id']);
 
-interface InboundIds {
-  traceparent: string | undefined;
-  traceHeader: string | undefined;
-  requestId: string | undefined;
-}
-
-function readIds(carrier: object): InboundIds {
-  const traceHeader = readHeader(carrier, 'x-trace-id');
-  const requestId = readHeader(carrier, 'x-request-id');
-  return {
-    traceparent: readHeader(carrier, 'traceparent'),
-    traceHeader: isSafeId(traceHeader) ? traceHeader : undefined,
-    requestId: isSafeId(requestId) ? requestId : undefined,
-  };
-}
-
-function trustedSeed(ids: InboundIds, carrier: object): TraceSeed {
-  const parent = parseTraceparent(ids.traceparent);
-  if (parent !== undefined)
-    return { ...parent, traceState: sanitizeTracestate(readHeader(carrier, 'tracestate')) };
-  if (isTraceId(ids.traceHeader)) return { traceId: ids.traceHeader };
-  if (isShortId(ids.traceHeader)) return { id: ids.traceHeader };
+function trustedSeed(
+  read: HeaderReader,
+  traceparent: TraceParent | undefined,
+  traceHeader: string | undefined,
+): TraceSeed {
+  if (traceparent !== undefined)
+    return { ...traceparent, traceState: sanitizeTracestate(read('tracestate')) };
+  if (isTraceId(traceHeader)) return { traceId: traceHeader };
+  if (isShortId(traceHeader)) return { id: traceHeader };
   return {};
 }
 
-function pickIdentity(seed: TraceSeed): TraceSeed {
-  const { traceId, id, spanId, parentSpanId, sampled, traceState } = seed;
-  return { traceId, id, spanId, parentSpanId, sampled, traceState };
-}
-
-function clientId(ids: InboundIds): string | undefined {
-  return ids.requestId ?? ids.traceHeader ?? parseTraceparent(ids.traceparent)?.traceId;
+function safe(value: string | undefined): string | undefined {
+  return isSafeId(value) ? value : undefined;
 }

@@ -25,8 +25,13 @@ const namedChildren = new WeakMap<Logger, Map<string, Logger>>();
  */
 export function getLogger(name?: string): Logger {
   const trace = tracePort.getTrace();
-  const root = processState().rootLogger ?? createLogger();
+  const root = getRootLogger();
   return trace === undefined ? namedChild(root, name) : tracedLogger(root, trace, name);
+}
+
+/** @internal */
+export function getRootLogger(): Logger {
+  return processState().rootLogger ?? createLogger();
 }
 
 /** @internal The child of any pino logger that carries a trace, wherever it is used; one a trace and name. */

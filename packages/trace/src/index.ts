@@ -9,3 +9,8 @@ export type { LogFileOptions } from './log-file.js';
 export { getLogger } from './get-logger.js';
 export { traceMixin } from './log-fields.js';
 export { createMasker, type MaskerOptions } from './masker.js';
+export { addTraceHooks, type HookableFastify } from './fastify-hooks.js';
+export { createTraceHandler } from './request-trace.js';
+export type { TraceOptions } from './request-options.js';
+export type { TrustInbound } from './trust.js';
+export { setActiveSpanSource } from './process-state.js';

@@ -24,3 +24,12 @@ export function processState(): ProcessState {
   const holder = globalThis as unknown as Record<symbol, ProcessState | undefined>;
   return (holder[stateKey] ??= {});
 }
+
+/** @internal */
+export function setActiveSpanSource(source: () => ActiveSpan | undefined): () => void {
+  const state = processState();
+  state.activeSpan = source;
+  return () => {
+    if (state.activeSpan === source) state.activeSpan = undefined;
+  };
+}

@@ -1,0 +1,39 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { headerText } from './carrier.js';
+import { readSeed } from './extract.js';
+import { tracePort } from './port.js';
+import { createRequestLog } from './request-log.js';
+import { checkOptions, type Exchange, type TraceOptions } from './request-options.js';
+import { createTrace, type Trace } from './trace.js';
+import { compileTrust } from './trust.js';
+
+/** @internal Starts the trace of a request: ids, response headers, request log. */
+export function createRequestTracer<Req>(options: TraceOptions<Req>): (exchange: Exchange<Req>) => Trace {
+  checkOptions(options);
+  const isTrusted = compileTrust(options.trustInbound ?? false);
+  const follow = createRequestLog(options);
+
+  return (exchange) => {
+    const { request, raw, response } = exchange;
+    const { headers } = raw;
+    const trusted = isTrusted(request, raw.socket?.remoteAddress);
+    const trace = createTrace(
+      readSeed((name) => headerText(headers[name]), trusted),
+      'request',
+    );
+    response.setHeader('X-Trace-ID', trace.id);
+    response.setHeader('X-Request-ID', trace.requestId ?? trace.id);
+    follow(exchange, trace);
+    return trace;
+  };
+}
+
+/** @internal The Express handler, which Nest on Express uses too. */
+export function createTraceHandler<Req extends IncomingMessage>(
+  options: TraceOptions<Req>,
+): (request: Req, response: ServerResponse, next: () => void) => void {
+  const begin = createRequestTracer(options);
+  return (request, response, next) => {
+    tracePort.run(begin({ request, raw: request, response }), next);
+  };
+}

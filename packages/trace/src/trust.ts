@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import { show, stringList } from './check.js';
+
+/** Whose inbound ids become ours: nobody's, everybody's, those of direct peers in these ranges, or a predicate's choice. */
+export type TrustInbound<Req = IncomingMessage> = boolean | readonly string[] | ((request: Req) => boolean);
+
+/** @internal A predicate over the request and its direct peer's address. */
+export function compileTrust<Req>(
+  trust: TrustInbound<Req>,
+): (request: Req, address: string | undefined) => boolean {
+  if (typeof trust === 'boolean') return () => trust;
+  if (typeof trust === 'function')
+    return (request) => {
+      try {
+        // Strictly: a promise is not a yes.
+        const verdict: unknown = trust(request);
+        return verdict === true;
+      } catch {
+        // A predicate that fails has not vouched for anyone.
+        return false;
+      }
+    };
+  const isListed = compileRanges('trustInbound', trust);
+  return (_, address) => isListed(address);
+}
+
+/** @internal Whether an address lies in one of these IP addresses or CIDR ranges. */
+export function compileRanges(
+  name: string,
+  ranges: readonly string[],
+): (address: string | undefined) => boolean {
+  if (!Array.isArray(ranges))
+    throw new TypeError(
+      `${name} must be a boolean, a list of CIDR ranges or a function, got ${show(ranges)}`,
+    );
+  const list = new BlockList();
+  for (const range of stringList(name, ranges)) addRange(list, name, range);
+  return (address) => {
+    const plain = address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+    const version = isIP(plain ?? '');
+    return version !== 0 && list.check(plain!, version === 4 ? 'ipv4' : 'ipv6');
+  };
+}
+
+function addRange(list: BlockList, name: string, range: string): void {
+  const [address = '', bits, ...rest] = range.split('/');
+  const version = isIP(address);
+  const family = version === 4 ? 'ipv4' : 'ipv6';
+  const longest = version === 4 ? 32 : 128;
+  const prefix = bits === undefined ? longest : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
+  if (version === 0 || rest.length > 0 || prefix < 0 || prefix > longest)
+    throw new RangeError(`${name} must hold IP addresses or CIDR ranges, got ${show(range)}`);
+  list.addSubnet(address, prefix, family);
+}
