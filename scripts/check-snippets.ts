@@ -25,7 +25,7 @@ mkdirSync(folder, { recursive: true });
 
 for (const document of documents) {
   let previous = '';
-  for (const [index, { info, code, line }] of blocksOf(readFileSync(document, 'utf8')).entries()) {
+  for (const [index, { info, code, line }] of [...blocksOf(readFileSync(document, 'utf8'))].entries()) {
     if (info.includes('no-check')) continue;
     const text = info.includes('continue') ? `${previous}\n${code}` : code;
     previous = text;
