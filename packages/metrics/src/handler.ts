@@ -48,7 +48,9 @@ export function createHandler(source: PageSource, options: HandlerOptions = {}):
     if (req.method !== 'GET' && req.method !== 'HEAD') return 405;
     if (!authorize) return undefined;
     try {
-      return (await authorize(req)) ? undefined : 403;
+      // Anything but the boolean itself is a mistake, and a mistake must not open the door.
+      const answer: unknown = await authorize(req);
+      return answer === true ? undefined : 403;
     } catch {
       return 403;
     }

@@ -125,10 +125,10 @@ function traceOf(res: ServerResponse): (() => string | undefined) | undefined {
   if (tracePort() === undefined) return undefined;
   let id = currentTraceId();
   if (id === undefined) {
-    const { writeHead } = res;
-    res.writeHead = function writeHeadTraced(this: ServerResponse, ...args: unknown[]) {
+    const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse;
+    res.writeHead = (...args: unknown[]) => {
       id = currentTraceId();
-      return Reflect.apply(writeHead, this, args) as ServerResponse;
+      return writeHead(...args);
     };
   }
   return () => id;

@@ -13,6 +13,11 @@ export type { TrackHttp } from './http.js';
 export type { HttpNaming } from './http-naming.js';
 export { observeKit } from './observe-kit.js';
 export type { ObservedChannel, ObservedChannels } from './channels.js';
+export { instrumentKnex, type InstrumentKnexOptions, type KnexLike } from './instrument-knex.js';
+export { instrumentRedis, type InstrumentRedisOptions, type RedisLike } from './instrument-redis.js';
+export { type CacheLike, instrumentCache, type InstrumentCacheOptions } from './instrument-cache.js';
+export { instrumentQueue, type QueueLike } from './instrument-queue.js';
+export { type ClusterMetrics, clusterMetrics, type ClusterMetricsOptions } from './cluster.js';
 export { isMetricConflictError, MetricConflictError } from './errors.js';
 /** @internal What the adapters share. */
 export { createExpressRoutes, type ExpressRouteOf } from './express-route.js';

@@ -13,18 +13,21 @@ export interface CounterOptions<L extends readonly string[] = readonly string[]>
   help: string;
   /** Label names. @default [] */
   labels?: L | undefined;
+  /** How cluster mode joins the workers' values. @default 'sum' */
+  aggregate?: Aggregate | undefined;
 }
 
 /** What a gauge is made of. */
 export interface GaugeOptions<L extends readonly string[] = readonly string[]> extends CounterOptions<L> {
   /** Called before each scrape; may throw or hang, only this metric is then missing. */
   collect?: (() => unknown) | undefined;
-  /** How cluster mode joins the workers' values. @default 'sum' */
-  aggregate?: Aggregate | undefined;
 }
 
 /** What a histogram is made of. */
-export interface HistogramOptions<L extends readonly string[] = readonly string[]> extends CounterOptions<L> {
+export interface HistogramOptions<L extends readonly string[] = readonly string[]> extends Omit<
+  CounterOptions<L>,
+  'aggregate'
+> {
   /** Upper bounds, ascending. @default those of `createMetrics` */
   buckets?: readonly number[] | undefined;
 }

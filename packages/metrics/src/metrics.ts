@@ -170,7 +170,11 @@ function createInstruments(
   };
   return {
     counter: (name, options) =>
-      instrument({ ...request(name, options), type: 'counter', aggregate: 'sum' }) as never,
+      instrument({
+        ...request(name, options),
+        type: 'counter',
+        aggregate: options?.aggregate ?? 'sum',
+      }) as never,
     gauge: (name, options) =>
       instrument({
         ...request(name, options),

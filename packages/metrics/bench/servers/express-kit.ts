@@ -1,0 +1,10 @@
+import express from 'express';
+import { serveForBench } from 'kit-tooling/bench';
+import client from 'prom-client';
+import { createMetrics } from '../../src/index.ts';
+import { metricsMiddleware } from '../../src/express.ts';
+
+const app = express();
+app.use(metricsMiddleware({ metrics: createMetrics({ client }) }));
+app.get('/users/:id', (_req, res) => void res.json({ ok: true }));
+await serveForBench(app.listen(0, '127.0.0.1'));

@@ -1,0 +1,132 @@
+import cluster, { type Worker } from 'node:cluster';
+import { aggregate, keepSums } from './aggregate.js';
+import type { ForeignFamily } from './client.js';
+import { createGuard } from './collectors.js';
+import { foreignLines, type Format } from './exposition.js';
+import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
+import { checkWhole } from './options.js';
+import { writePage } from './page.js';
+import { processSources } from './process-sources.js';
+import { snapshot } from './scrape.js';
+
+export interface ClusterMetricsOptions {
+  /** Milliseconds a worker has to answer before the page goes out without it. @default 1000 */
+  workerTimeoutMs?: number | undefined;
+}
+
+/** One page for a primary and all its workers. */
+export interface ClusterMetrics {
+  /** Serves the page of all processes; call it in the primary. */
+  handler(options?: HandlerOptions): MetricsHandler;
+  /** The page as text 0.0.4. */
+  metrics(): Promise<string>;
+  close(): void;
+}
+
+const ASK = 'kit:metrics:ask';
+const ANSWER = 'kit:metrics:answer';
+
+interface Message {
+  type?: unknown;
+  id?: unknown;
+  families?: ForeignFamily[];
+}
+
+/**
+ * Adds up the metrics of all processes of `node:cluster`. Call it in the primary and in every worker, after
+ * `createMetrics`. Counters of workers that ended are kept, so that sums never fall.
+ * @example
+ * import cluster from 'node:cluster';
+ * import { createServer } from 'node:http';
+ * import { clusterMetrics } from '@kit/metrics';
+ * const all = clusterMetrics();
+ * if (cluster.isPrimary) createServer(all.handler()).listen(9100);
+ */
+export function clusterMetrics(options: ClusterMetricsOptions = {}): ClusterMetrics {
+  const timeoutMs = checkWhole('workerTimeoutMs', options.workerTimeoutMs ?? 1_000, 1, 60_000);
+  const workers = cluster.isWorker ? answerPrimary(timeoutMs) : askWorkers(timeoutMs);
+
+  const page = async (format: Format) => {
+    const families = aggregate([await ownFamilies(timeoutMs), ...(await workers.families())]);
+    return writePage(format, lines(families, format));
+  };
+  return {
+    handler: (handlerOptions) =>
+      createHandler({ now: Date.now, warn: (text) => process.emitWarning(text), page }, handlerOptions),
+    async metrics() {
+      return Buffer.concat((await page('text')).pieces).toString();
+    },
+    close: () => workers.close(),
+  };
+}
+
+interface Workers {
+  families(): Promise<ForeignFamily[][]>;
+  close(): void;
+}
+
+/** In a worker: answers, with everything this process has. */
+function answerPrimary(timeoutMs: number): Workers {
+  const onMessage = (message: Message | null) => {
+    if (message?.type !== ASK) return;
+    void ownFamilies(timeoutMs).then((families) => {
+      if (process.connected) process.send!({ type: ANSWER, id: message.id, families });
+    });
+  };
+  process.on('message', onMessage);
+  return { families: async () => [], close: () => void process.off('message', onMessage) };
+}
+
+/** In the primary: asks every worker and remembers what those that ended had counted. */
+function askWorkers(timeoutMs: number): Workers {
+  let nextId = 0;
+  let retired: ForeignFamily[] = [];
+  const lastOf = new Map<number, ForeignFamily[]>();
+  const waiting = new Map<string, (families: ForeignFamily[]) => void>();
+  const guard = createGuard();
+
+  const onMessage = (worker: Worker, message: Message | null) => {
+    if (message?.type !== ANSWER || !Array.isArray(message.families)) return;
+    lastOf.set(worker.id, message.families);
+    waiting.get(`${worker.id} ${String(message.id)}`)?.(message.families);
+  };
+  const onExit = (worker: Worker) => {
+    const last = lastOf.get(worker.id);
+    lastOf.delete(worker.id);
+    if (last) retired = aggregate([retired, keepSums(last)]);
+  };
+  cluster.on('message', onMessage);
+  cluster.on('exit', onExit);
+
+  const ask = async (worker: Worker): Promise<ForeignFamily[]> => {
+    const id = (nextId += 1);
+    const key = `${worker.id} ${id}`;
+    const answer = new Promise<ForeignFamily[]>((resolve) => waiting.set(key, resolve));
+    worker.send({ type: ASK, id });
+    const result = await guard.attempt(answer, () => answer, timeoutMs);
+    waiting.delete(key);
+    // One that is busy still counts with what it said last.
+    return result.ok ? result.value : (lastOf.get(worker.id) ?? []);
+  };
+
+  return {
+    async families() {
+      const alive = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected() === true);
+      const answers = await Promise.all(alive.map((worker) => ask(worker!)));
+      return [retired, ...answers];
+    },
+    close() {
+      cluster.off('message', onMessage);
+      cluster.off('exit', onExit);
+    },
+  };
+}
+
+async function ownFamilies(timeoutMs: number): Promise<ForeignFamily[]> {
+  const all = await Promise.all(processSources().map((source) => snapshot(source, timeoutMs)));
+  return all.flat();
+}
+
+function* lines(families: readonly ForeignFamily[], format: Format) {
+  for (const family of families) yield* foreignLines(family, format, {});
+}

@@ -1,0 +1,63 @@
+import type { Metrics } from './metrics.js';
+
+/** A cache that tells of hits and misses: `bentocache`, `cacheable`, or anything that emits `hit` and `miss`. */
+export interface CacheLike {
+  on(event: never, listener: (...args: unknown[]) => void): unknown;
+}
+
+export interface InstrumentCacheOptions {
+  /** Label `cache`. @default 'default' */
+  name?: string | undefined;
+}
+
+/**
+ * Counts hits and misses, a layer each where the cache has two. Returns `stop()`.
+ * @example
+ * import client from 'prom-client';
+ * import { Cacheable } from 'cacheable';
+ * import { createMetrics, instrumentCache } from '@kit/metrics';
+ * instrumentCache(createMetrics({ client }), new Cacheable(), { name: 'users' });
+ */
+export function instrumentCache(
+  metrics: Metrics,
+  cache: CacheLike,
+  options: InstrumentCacheOptions = {},
+): () => void {
+  const name = options.name ?? 'default';
+  const labels = ['cache', 'layer'] as const;
+  const hits = metrics.counter('kit_cache_hits_total', {
+    help: 'Lookups the cache answered, by layer.',
+    labels,
+  });
+  const misses = metrics.counter('kit_cache_misses_total', {
+    help: 'Lookups the cache could not answer, by layer.',
+    labels,
+  });
+  let active = true;
+  const count = (counter: typeof hits) => (event: unknown) => {
+    if (active) counter.child(name, layerOf(event)).inc();
+  };
+  for (const [event, counter] of [
+    ['cache:hit', hits],
+    ['hit', hits],
+    ['cache:miss', misses],
+    ['miss', misses],
+  ] as const) {
+    cache.on(event as never, count(counter));
+  }
+  return () => {
+    active = false;
+  };
+}
+
+const LAYERS = new Set(['l1', 'l2', 'primary', 'secondary']);
+
+/** bentocache says `layer`, cacheable says `store`; both say it only of what was found or asked there. */
+function layerOf(event: unknown): string {
+  const { layer, store } = (typeof event === 'object' && event !== null ? event : {}) as Record<
+    string,
+    unknown
+  >;
+  for (const value of [layer, store]) if (typeof value === 'string' && LAYERS.has(value)) return value;
+  return 'all';
+}

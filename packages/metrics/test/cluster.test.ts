@@ -1,0 +1,68 @@
+import { runChild } from 'kit-tooling/process';
+import { describe, expect, it } from 'vitest';
+import { aggregate } from '../src/aggregate.js';
+import { clusterMetrics } from '../src/index.js';
+import { newMetrics, valueOf } from './clients.js';
+import { OPENMETRICS } from './page-of.js';
+
+describe('clusterMetrics', () => {
+  it('adds up the primary and its workers, and keeps what a killed worker had counted', async () => {
+    const child = runChild(new URL('./fixtures/cluster-service.ts', import.meta.url), { ipc: true });
+    const url = `http://127.0.0.1:${/port (\d+)/.exec(await child.waitFor(/port \d+/))![1]}/metrics`;
+    const page = async (headers = {}) => (await fetch(url, { headers })).text();
+
+    const text = await page();
+    expect(valueOf(text, 'served_total', { by: 'worker' })).toBe(20);
+    expect(valueOf(text, 'served_total', { by: 'primary' })).toBe(1);
+    expect(valueOf(text, 'waits_seconds_bucket', { le: '1' })).toBe(2);
+    expect(valueOf(text, 'waits_seconds_count')).toBe(2);
+    expect(valueOf(text, 'level')).toBe(2);
+    expect(valueOf(text, 'theirs_total')).toBe(3);
+    expect(await page(OPENMETRICS)).toMatch(/# TYPE served counter[^]*# EOF\n$/);
+
+    child.process.send('kill one');
+    await child.waitFor('worker gone');
+    const later = await page();
+    expect(valueOf(later, 'served_total', { by: 'worker' })).toBe(20);
+    expect(valueOf(later, 'waits_seconds_count')).toBe(2);
+    expect(valueOf(later, 'theirs_total')).toBe(3);
+    child.process.send('end');
+    await child.exited;
+  });
+
+  it('shows one process alone, and forgets metrics that were closed', async () => {
+    const metrics = newMetrics();
+    metrics.counter('alone_total', { help: 'A' }).inc(3);
+    const all = clusterMetrics();
+    expect(valueOf(await all.metrics(), 'alone_total')).toBe(3);
+    metrics.close();
+    expect(valueOf(await all.metrics(), 'alone_total')).toBeUndefined();
+    all.close();
+  });
+
+  it.each([0, -1, 1.5, '1'])('refuses a workerTimeoutMs of %s', (workerTimeoutMs) => {
+    expect(() => clusterMetrics({ workerTimeoutMs: workerTimeoutMs as number })).toThrow(
+      /workerTimeoutMs must be/,
+    );
+  });
+});
+
+describe('aggregate', () => {
+  const gauge = (aggregator: string, value: number) => [
+    { name: 'g', help: 'G', type: 'gauge', aggregator, values: [{ value, labels: { a: '1' } }] },
+  ];
+  it.each([
+    ['sum', 6],
+    ['max', 4],
+    ['min', 2],
+    ['average', 3],
+    ['first', 2],
+  ])('joins by %s', (aggregator, expected) => {
+    const [joined] = aggregate([gauge(aggregator, 2), gauge(aggregator, 4)]);
+    expect(joined!.values).toEqual([{ value: expected, labels: { a: '1' } }]);
+  });
+
+  it('leaves out what the client says to omit', () => {
+    expect(aggregate([gauge('omit', 1)])).toEqual([]);
+  });
+});
