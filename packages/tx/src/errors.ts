@@ -145,8 +145,11 @@ export class SagaVersionError extends Error {
 export class SagaInputError extends Error {
   readonly code = 'KIT_TX_SAGA_INPUT';
   override readonly name = 'SagaInputError';
-  /** The HTTP status. */
+  /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 400;
+  readonly statusCode = 400;
+  /** The message is for the client too. */
+  readonly expose = true;
   /** What the schema found, as Standard Schema gives it. */
   readonly issues: readonly unknown[];
   constructor(message: string, options?: KitTxErrorOptions & { issues?: readonly unknown[] }) {
@@ -163,6 +166,8 @@ export class IdempotencyMismatchError extends Error {
   /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 422;
   readonly statusCode = 422;
+  /** The message is for the client too. */
+  readonly expose = true;
   constructor(message: string, options?: KitTxErrorOptions) {
     super(message, options);
     brand(this);
@@ -176,6 +181,8 @@ export class IdempotencyKeyError extends Error {
   /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 400;
   readonly statusCode = 400;
+  /** The message is for the client too. */
+  readonly expose = true;
   constructor(message: string, options?: KitTxErrorOptions) {
     super(message, options);
     brand(this);
@@ -189,6 +196,8 @@ export class IdempotencyInProgressError extends Error {
   /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 409;
   readonly statusCode = 409;
+  /** The message is for the client too. */
+  readonly expose = true;
   constructor(message: string, options?: KitTxErrorOptions) {
     super(message, options);
     brand(this);

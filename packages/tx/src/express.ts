@@ -1,1 +1,18 @@
-export {};
+import type { Request, RequestHandler } from 'express';
+import { createIdempotencyHandler, type HttpIdempotencyOptions } from './index.js';
+
+/**
+ * Answers a request whose `Idempotency-Key` and body came before with the stored response; mount it after the body parser.
+ * Another body under the key is 422, a request that still runs 409.
+ *
+ * @throws TypeError when neither `tm` nor `idempotency` is given.
+ * @example
+ * import express from 'express';
+ * import type { TransactionManager } from '@kit/tx';
+ * import { idempotencyMiddleware } from '@kit/tx/express';
+ * declare const tm: TransactionManager;
+ * express().use(express.json()).use(idempotencyMiddleware({ tm }));
+ */
+export function idempotencyMiddleware(options: HttpIdempotencyOptions<Request>): RequestHandler {
+  return createIdempotencyHandler(options);
+}

@@ -1,6 +1,11 @@
 import { hash } from 'node:crypto';
 import { IdempotencyKeyError } from './errors.js';
-import { createIdempotency, type Idempotency, type IdempotencyOptions } from './idempotency.js';
+import {
+  createIdempotency,
+  type Idempotency,
+  type IdempotencyClaim,
+  type IdempotencyOptions,
+} from './idempotency.js';
 import type { TransactionManager } from './manager.js';
 
 /** Options of `idempotencyMiddleware`, `idempotencyPlugin` and `IdempotencyModule.forRoot`. */
@@ -43,13 +48,16 @@ export interface KeptHttpResponse {
 
 /** A request whose answer is to be kept. */
 export interface HttpIdempotencyClaim {
+  readonly maxBytes: number;
   /** Keeps the response, or frees the key when it is a server error or too long. Never rejects. */
   finish(
     status: number,
     header: (name: string) => unknown,
     body: string | Uint8Array | undefined,
   ): Promise<void>;
-  /** The response will not come this way: a stream, a closed connection. */
+  /** Frees the key: there is no response that could be kept. Never rejects. */
+  release(): Promise<void>;
+  /** The connection is closed: the key is free after the lease, unless the response is finished before. */
   letGo(): void;
 }
 
@@ -101,23 +109,37 @@ export function createHttpIdempotency<Request>(
       body: [method, url, toComparable(body)],
     });
     if (claim.replayed) return { kind: 'replay', response: claim.response as KeptHttpResponse };
-    return {
-      kind: 'claimed',
-      claim: {
-        letGo: () => claim.letGo(),
-        async finish(status, header, body) {
-          try {
-            const bytes = Buffer.from(body ?? '');
-            // A server error is no answer to keep: the client is to try again.
-            if (status >= 500 || bytes.length > maxBytes) await claim.release();
-            else await claim.complete({ status, headers: keptHeaders(header), ...toText(bytes) });
-          } catch (error) {
-            claim.letGo();
-            report(error);
-          }
-        },
-      },
-    };
+    return { kind: 'claimed', claim: httpClaim(claim, maxBytes, report) };
+  };
+}
+
+type OpenClaim = Extract<IdempotencyClaim, { replayed: false }>;
+
+function httpClaim(
+  claim: OpenClaim,
+  maxBytes: number,
+  report: (error: unknown) => void,
+): HttpIdempotencyClaim {
+  // The response is on its way, and the effect has happened: an outage here must not become the answer.
+  const quietly = async (write: () => Promise<void>) => {
+    try {
+      await write();
+    } catch (error) {
+      claim.letGo();
+      report(error);
+    }
+  };
+  return {
+    maxBytes,
+    letGo: () => claim.letGo(),
+    release: () => quietly(() => claim.release()),
+    finish: (status, header, body) =>
+      quietly(async () => {
+        const bytes = Buffer.from(body ?? '');
+        // A server error is no answer to keep: the client is to try again.
+        if (status >= 500 || bytes.length > maxBytes) await claim.release();
+        else await claim.complete({ status, headers: keptHeaders(header), ...toText(bytes) });
+      }),
   };
 }
 
@@ -148,7 +170,7 @@ function toText(bytes: Buffer): Pick<KeptHttpResponse, 'body' | 'encoding'> {
 }
 
 // Not all of them: cookies, dates, trace ids and CORS belong to one request.
-const keptNames = ['content-type', 'content-language', 'location', 'etag', 'link'];
+const keptNames = ['content-type', 'content-encoding', 'content-language', 'location', 'etag', 'link'];
 
 function keptHeaders(header: (name: string) => unknown): Record<string, string> {
   const found = keptNames.map((name) => [name, header(name)] as const);

@@ -1,4 +1,16 @@
 export { createTransactionManager, type TransactionManager } from './manager.js';
+export { createTestTransaction, type TestTransaction } from './test-transaction.js';
+export {
+  ReadOnly,
+  Transactional,
+  transactional,
+  type AsyncMethod,
+  type AsyncMethodDecorator,
+  type ManagerChoice,
+} from './transactional.js';
+export { createLock, type AcquireOptions, type HeldLock, type Lock, type LockOptions, type LockRedis } from './lock.js';
+export { addTxHooks, createTxHandler, runWithReadYourWrites, type TxHookableFastify } from './request-context.js';
+export type { AdvisoryKey } from './advisory-lock.js';
 export type { AmbientKnex } from './ambient-knex.js';
 export type { RunContext, Work } from './call.js';
 export type {
@@ -81,13 +93,8 @@ export {
   type IdempotencyOptions,
   type IdempotentRequest,
 } from './idempotency.js';
-export {
-  createHttpIdempotency,
-  type HttpIdempotencyClaim,
-  type HttpIdempotencyOptions,
-  type HttpIdempotencyOutcome,
-  type HttpIdempotentRequest,
-  keptBody,
-  type KeptHttpResponse,
-} from './http-idempotency.js';
+export type { HttpIdempotencyOptions, HttpIdempotentRequest } from './http-idempotency.js';
+export { addIdempotencyHooks, type IdempotencyHookable } from './http-idempotency-fastify.js';
+export { createIdempotencyHandler } from './http-idempotency-node.js';
+export { createIdempotencyWrapper } from './http-idempotency-value.js';
 export { migrateTx, type TxMigration, txMigrations, txMigrationSource } from './migrate.js';
