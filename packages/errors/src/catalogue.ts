@@ -6,6 +6,7 @@ import {
   type DetailsSchema,
   isDetailsSchema,
 } from './details-schema.js';
+import { show } from './read.js';
 import { defaultGrpcStatus, type GrpcStatusName, isGrpcStatusName } from './grpc-codes.js';
 
 /** One code of a catalogue, as it is written down. */
@@ -212,9 +213,4 @@ function checkBase(base: unknown): object {
     }
   }
   return base;
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

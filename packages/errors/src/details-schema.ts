@@ -75,3 +75,19 @@ function describeIssues(issues: unknown[]): string {
     })
     .join('; ');
 }
+
+/** The JSON Schema of what a schema lets through, where the library can tell (zod 4 can). */
+export function jsonSchemaOf(schema: DetailsSchema): Record<string, unknown> | undefined {
+  const jsonSchema = read(read(schema, '~standard'), 'jsonSchema') as JsonSchemaMaker | undefined;
+  try {
+    const { $schema: _, ...made } = jsonSchema?.output?.({ target: 'draft-2020-12' }) ?? {};
+    return Object.keys(made).length > 0 ? made : undefined;
+  } catch {
+    // A transform has no JSON Schema.
+    return undefined;
+  }
+}
+
+interface JsonSchemaMaker {
+  output?(options: { target: string }): Record<string, unknown>;
+}

@@ -41,3 +41,9 @@ export function messageOf(value: unknown): string {
     return 'a value that cannot be printed';
   }
 }
+
+/** A value as the message of a wrong option names it. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { request as httpRequest } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { recordChannels } from 'kit-tooling/channels';
+import {
+  type AppError,
+  commonErrors,
+  createErrorMonitor,
+  type ErrorContext,
+  type ProblemDetails,
+} from '../src/index.js';
+import { frameworks, type Service } from './support/frameworks.js';
+import { secret, throwables } from './support/throwables.js';
+
+const typeBaseUrl = 'https://docs.example/errors/';
+
+describe.each(frameworks)('errors on %s', (_name, start) => {
+  let service: Service;
+  let thrown: () => unknown = () => new Error('x');
+  const seen: { error: AppError; context: ErrorContext }[] = [];
+  const lines: { fields: Record<string, unknown>; message: string }[] = [];
+  const write = (fields: object, message: string) =>
+    void lines.push({ fields: fields as Record<string, unknown>, message });
+  const monitor = createErrorMonitor();
+
+  beforeAll(async () => {
+    service = await start({
+      thrown: () => thrown(),
+      typeBaseUrl,
+      monitor,
+      logger: { error: write, warn: write },
+      onError: (error, context) => void seen.push({ error, context }),
+      mappers: [
+        (error) => (error === 'mine' ? commonErrors.BIZ_INSUFFICIENT_BALANCE() : undefined),
+        (error) => {
+          if (error === 'break the mapper') throw new Error('mapper broke');
+          return undefined;
+        },
+      ],
+    });
+  });
+  afterAll(() => service.close());
+  afterEach(() => {
+    seen.length = 0;
+    lines.length = 0;
+  });
+
+  const get = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(service.url + path, init);
+    const text = await response.text();
+    return { response, text, body: (text ? JSON.parse(text) : {}) as ProblemDetails };
+  };
+
+  it.each(Object.keys(throwables))('shows nothing of %s', async (name) => {
+    thrown = throwables[name]!;
+    const { response, text, body } = await get('/throw/1');
+    expect(text).not.toContain(secret);
+    expect(JSON.stringify([...response.headers])).not.toContain(secret);
+    expect(response.statusText).not.toContain(secret);
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(body.status).toBe(response.status);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(body.traceId).toMatch(/^[0-9a-f]{8}$/);
+    expect(body.instance).toMatch(/^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(body.message).toBe(body.detail);
+    expect(body).toMatchObject({ path: '/throw/1', method: 'GET', type: typeBaseUrl + body.code });
+    expect(body).not.toHaveProperty('stack');
+  });
+
+  it.each([null, undefined])('answers a rejection with %s', async (nothing) => {
+    thrown = () => nothing;
+    const { response, body } = await get('/throw/1');
+    // Express's own router makes an Error of it before any handler.
+    expect(response.status).toBe(500);
+    expect(body.code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it('answers an AppError with its status, code, message, details and Retry-After', async () => {
+    thrown = () => commonErrors.SYS_RATE_LIMITED({ limit: 5 }, { message: 'Slow down', retryAfterMs: 1_200 });
+    const { response, body } = await get('/throw/1?token=abc');
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('2');
+    expect(body).toMatchObject({
+      title: 'Too many requests',
+      code: 'SYS_RATE_LIMITED',
+      detail: 'Slow down',
+      details: { limit: 5 },
+      path: '/throw/1',
+    });
+  });
+
+  it('answers an unknown path with RES_NOT_FOUND', async () => {
+    const { response, body, text } = await get('/nowhere?password=x');
+    expect(response.status).toBe(404);
+    expect(body).toMatchObject({ code: 'RES_NOT_FOUND', status: 404, path: '/nowhere', detail: 'Not found' });
+    expect(text).not.toContain('password');
+    expect(seen[0]!.context.endpoint).toBe('GET __unmatched__');
+  });
+
+  it.each([
+    ['a body that is not JSON', '{"a": hunter2', 'application/json', 400, 'VAL_INVALID_INPUT'],
+    [
+      'a body that is too large',
+      JSON.stringify('x'.repeat(2_000_000)),
+      'application/json',
+      413,
+      'VAL_TOO_LARGE',
+    ],
+  ])('answers %s', async (_case, body, type, status, code) => {
+    const answer = await get('/echo', { method: 'POST', body, headers: { 'content-type': type } });
+    expect(answer.response.status).toBe(status);
+    expect(answer.body).toMatchObject({ code, status });
+    expect(answer.text).not.toContain('hunter2');
+  });
+
+  it('answers HEAD with the headers alone', async () => {
+    thrown = () => commonErrors.RES_CONFLICT();
+    const { response, text } = await get('/throw/1', { method: 'HEAD' });
+    expect(response.status).toBe(409);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(text).toBe('');
+  });
+
+  it('drops headers that described the representation which was not sent', async () => {
+    thrown = () => commonErrors.RES_CONFLICT();
+    const { response, body } = await get('/stale');
+    expect(body.code).toBe('RES_CONFLICT');
+    for (const header of ['etag', 'content-encoding', 'content-disposition']) {
+      expect(response.headers.has(header)).toBe(false);
+    }
+  });
+
+  it('cuts off a response that has begun, and counts the error', async () => {
+    thrown = () => commonErrors.RES_CONFLICT();
+    const before = monitor.snapshot().total;
+    await expect(get('/half')).rejects.toThrow();
+    await vi.waitFor(() => expect(monitor.snapshot().total).toBe(before + 1));
+    // The service lives on.
+    expect((await get('/throw/1')).response.status).toBe(409);
+  });
+
+  it('survives a client that is gone', async () => {
+    let arrived!: () => void;
+    const arrival = new Promise<void>((resolve) => (arrived = resolve));
+    thrown = () => {
+      arrived();
+      return commonErrors.RES_CONFLICT();
+    };
+    const client = httpRequest(`${service.url}/throw/1`).on('error', () => {});
+    client.end();
+    await arrival;
+    client.destroy();
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0));
+    expect((await get('/throw/1')).response.status).toBe(409);
+  });
+
+  it('gives the monitor and onError the endpoint as a template', async () => {
+    thrown = () => commonErrors.RES_CONFLICT();
+    await get('/throw/4711');
+    expect(seen[0]!.context).toMatchObject({
+      method: 'GET',
+      path: '/throw/4711',
+      endpoint: 'GET /throw/:id',
+    });
+    expect(monitor.snapshot().last.at(-1)).toMatchObject({
+      code: 'RES_CONFLICT',
+      endpoint: 'GET /throw/:id',
+    });
+  });
+
+  it('logs the cause, masked, with the ids that the caller got', async () => {
+    thrown = () =>
+      new Error('cannot reach postgres://shop:hunter2@db/shop', { cause: new Error('token=hunter2') });
+    const { body } = await get('/throw/1');
+    const line = lines.find(({ fields }) => fields.id === body.traceId)!;
+    expect(line.fields).toMatchObject({ code: 'SYS_INTERNAL_ERROR', status: 500, err: { type: 'Error' } });
+    expect(JSON.stringify(line)).toContain('cannot reach postgres://***@db/shop');
+    expect(JSON.stringify(line)).not.toContain('hunter2');
+  });
+
+  it('asks the mappers first and passes over one that throws', async () => {
+    thrown = () => 'mine';
+    expect((await get('/throw/1')).body.code).toBe('BIZ_INSUFFICIENT_BALANCE');
+    thrown = () => 'break the mapper';
+    expect((await get('/throw/1')).body.code).toBe('SYS_INTERNAL_ERROR');
+    expect(lines.some(({ message }) => message === 'an error mapper threw')).toBe(true);
+  });
+
+  it('announces every error on kit:errors:raised', async () => {
+    const recorder = recordChannels('kit:errors:raised');
+    thrown = () => commonErrors.RES_CONFLICT();
+    await get('/throw/1');
+    recorder.stop();
+    expect(recorder.events).toHaveLength(1);
+    const { payload } = recorder.events[0]!;
+    expect(payload).toEqual({
+      code: 'RES_CONFLICT',
+      status: 409,
+      fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+      endpoint: 'GET /throw/:id',
+    });
+    expect(Object.isFrozen(payload)).toBe(true);
+  });
+
+  it('answers garbage on the wire without dying', async () => {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    socket.write('GET /throw/%E0%A4%A HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    expect(chunk.toString()).toMatch(/^HTTP\/1.1 400/);
+    socket.destroy();
+  });
+});
