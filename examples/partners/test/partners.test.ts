@@ -1,0 +1,209 @@
+import { type RunningChild, runChild } from 'kit-tooling/process';
+import { freePort } from 'kit-tooling/servers';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const main = new URL('../src/main.ts', import.meta.url);
+let dataDir: string;
+let urls: { order: string; channel: string; risk: string };
+let child: RunningChild;
+
+async function start(args: string[] = []): Promise<void> {
+  child = runChild(main, {
+    args,
+    env: {
+      DATA_DIR: dataDir,
+      HOST: '127.0.0.1',
+      ORDER_PORT: new URL(urls.order).port,
+      CHANNEL_PORT: new URL(urls.channel).port,
+      RISK_PORT: new URL(urls.risk).port,
+      LOG_CONSOLE: 'json',
+      SHUTDOWN_DELAY_MS: '0',
+    },
+  });
+  await child.waitFor(/risk-service listens/);
+}
+
+beforeAll(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'kit-partners-'));
+  const [order, channel, risk] = await Promise.all([1, 2, 3].map(() => freePort()));
+  urls = {
+    order: `http://127.0.0.1:${order}`,
+    channel: `http://127.0.0.1:${channel}`,
+    risk: `http://127.0.0.1:${risk}`,
+  };
+  await start();
+});
+afterAll(async () => {
+  child?.signal('SIGTERM');
+  await child?.exited;
+  rmSync(dataDir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  for (const url of Object.values(urls)) await fetch(`${url}/faults`, { method: 'DELETE' });
+});
+
+async function send(url: string, json: unknown, key: string | undefined = randomUUID(), method = 'POST') {
+  const headers = { 'content-type': 'application/json', ...(key && { 'idempotency-key': key }) };
+  const init = { method, headers, body: JSON.stringify(json), signal: AbortSignal.timeout(3_000) };
+  const response = await fetch(url, init);
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
+const turn = (url: string, faults: unknown) => send(`${url}/faults`, faults, undefined, 'PUT');
+const ledger = async (url: string, query: string) =>
+  (
+    (await (await fetch(`${url}/ledger?${query}`)).json()) as {
+      items: { kind: string; deliveries: number }[];
+    }
+  ).items;
+const orderOf = (paymentId: string) => ({ paymentId, customerId: 'c', amount: 100, currency: 'EUR' });
+
+describe('every partner', () => {
+  it('answers its probes and shows its metrics', async () => {
+    for (const url of Object.values(urls)) {
+      for (const path of ['/health', '/health/live', '/health/ready', '/metrics']) {
+        expect((await fetch(url + path)).status).toBe(200);
+      }
+    }
+  });
+
+  it('does a thing once a key, and counts how often it was asked', async () => {
+    const first = await send(`${urls.order}/orders`, orderOf('p-once'), 'once');
+    const second = await send(`${urls.order}/orders`, orderOf('p-once'), 'once');
+    expect(second.body).toEqual(first.body);
+    expect(await ledger(urls.order, 'reference=p-once')).toMatchObject([{ kind: 'order', deliveries: 2 }]);
+  });
+
+  it('refuses another body under the same key, and a call without a key', async () => {
+    await send(`${urls.order}/orders`, orderOf('p-a'), 'reused');
+    expect((await send(`${urls.order}/orders`, orderOf('p-b'), 'reused')).status).toBe(422);
+    expect((await send(`${urls.order}/orders`, orderOf('p-c'), '')).status).toBe(400);
+  });
+
+  it('remembers after a restart', async () => {
+    const first = await send(`${urls.channel}/charges`, { ...orderOf('p-kept'), orderId: 'o' }, 'kept');
+    child.signal('SIGKILL');
+    await child.exited;
+    await start();
+    const found = await fetch(`${urls.channel}/charges/by-key/kept`);
+    expect(await found.json()).toEqual(first.body);
+  });
+});
+
+describe('fault dials', () => {
+  it.each([
+    ['an error', { errorRate: 1 }, 503],
+    ['an error of a kind', { errorRate: 1, errorStatus: 418 }, 418],
+  ])('%s: nothing is done', async (_what, faults, status) => {
+    await turn(urls.order, faults);
+    const reference = randomUUID();
+    const answer = await send(`${urls.order}/orders`, orderOf(reference));
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(await ledger(urls.order, `reference=${reference}`)).toEqual([]);
+  });
+
+  it('an error after the effect: it is done', async () => {
+    await turn(urls.order, { errorRate: 1, afterEffect: true });
+    const reference = randomUUID();
+    expect((await send(`${urls.order}/orders`, orderOf(reference))).status).toBe(503);
+    expect(await ledger(urls.order, `reference=${reference}`)).toHaveLength(1);
+  });
+
+  it('a hang: no answer', async () => {
+    await turn(urls.risk, { hang: true });
+    await expect(send(`${urls.risk}/risk-checks`, orderOf('p'))).rejects.toThrow(/timeout/i);
+  });
+
+  it('a cut connection after the effect', async () => {
+    await turn(urls.channel, { dropRate: 1 });
+    const reference = randomUUID();
+    await expect(send(`${urls.channel}/charges`, { ...orderOf(reference), orderId: 'o' })).rejects.toThrow();
+    expect(await ledger(urls.channel, `reference=${reference}`)).toHaveLength(1);
+  });
+
+  it('garbage: 200 that is no JSON', async () => {
+    await turn(urls.channel, { garbage: true });
+    const { status, body } = await send(`${urls.channel}/charges`, {
+      ...orderOf(randomUUID()),
+      orderId: 'o',
+    });
+    expect(status).toBe(200);
+    expect(body).toContain('<html>');
+  });
+
+  it('latency', async () => {
+    await turn(urls.risk, { latencyMs: 300 });
+    const startedAt = performance.now();
+    await send(`${urls.risk}/risk-checks`, orderOf('p'));
+    expect(performance.now() - startedAt).toBeGreaterThan(290);
+  });
+
+  it('lets lookups through unless it is told otherwise', async () => {
+    await send(`${urls.order}/orders`, orderOf('p'), 'looked-up');
+    await turn(urls.order, { errorRate: 1 });
+    expect((await fetch(`${urls.order}/orders/by-key/looked-up`)).status).toBe(200);
+    await turn(urls.order, { errorRate: 1, lookups: true });
+    expect((await fetch(`${urls.order}/orders/by-key/looked-up`)).status).toBe(503);
+  });
+
+  it.each([[{ errorRate: 2 }], [{ latencyMs: -1 }], [{ hang: 'yes' }], [{ unknown: 1 }], [[]]])(
+    'refuses %j and stays as it was',
+    async (faults) => {
+      await turn(urls.risk, { latencyMs: 5 });
+      expect((await turn(urls.risk, faults)).status).toBe(400);
+      expect(await (await fetch(`${urls.risk}/faults`)).json()).toMatchObject({ latencyMs: 5 });
+    },
+  );
+});
+
+describe('the partners in particular', () => {
+  it('order-service cancels an order once', async () => {
+    const { body } = await send(`${urls.order}/orders`, orderOf('p-cancel'));
+    const cancel = () => send(`${urls.order}/orders/${body.orderId}/cancel`, {}, 'cancel-it');
+    expect([(await cancel()).status, (await cancel()).status]).toEqual([200, 200]);
+    expect((await ledger(urls.order, 'reference=p-cancel&kind=order-cancelled')).length).toBe(1);
+    expect((await send(`${urls.order}/orders/ord_nobody/cancel`, {})).status).toBe(404);
+  });
+
+  it('risk-service declines blocked customers', async () => {
+    const check = async (customerId: string) =>
+      (await send(`${urls.risk}/risk-checks`, { ...orderOf('p'), customerId })).body.decision;
+    expect([await check('anna'), await check('blocked-ben')]).toEqual(['approve', 'decline']);
+  });
+
+  it('channel-adapter refunds what it charged and no more', async () => {
+    const { body } = await send(`${urls.channel}/charges`, { ...orderOf('p-refund'), orderId: 'o' });
+    const refund = (amount: number) =>
+      send(`${urls.channel}/refunds`, { chargeId: body.chargeId, refundId: 'r', amount, currency: 'EUR' });
+    expect([(await refund(70)).status, (await refund(31)).status, (await refund(30)).status]).toEqual([
+      201, 422, 201,
+    ]);
+  });
+
+  it('starts one alone, and says in one line why it cannot', async () => {
+    const env = { DATA_DIR: dataDir, RISK_PORT: '0', LOG_CONSOLE: 'json', SHUTDOWN_DELAY_MS: '0' };
+    const alone = runChild(main, { args: ['risk-service'], env });
+    await alone.waitFor(/risk-service listens/);
+    expect(alone.stdout).not.toContain('order-service');
+    alone.signal('SIGTERM');
+    expect(await alone.exited).toEqual({ code: 0, signal: null });
+
+    const wrong = runChild(main, { args: ['bank'], env });
+    expect((await wrong.exited).code).toBe(1);
+    expect(wrong.stderr.trim()).toBe(
+      'partners: there is no bank; there are order-service, channel-adapter, risk-service',
+    );
+    const taken = runChild(main, {
+      args: ['risk-service'],
+      env: { ...env, RISK_PORT: new URL(urls.risk).port },
+    });
+    expect((await taken.exited).code).toBe(1);
+    expect(taken.stderr).toContain('is taken; set');
+  });
+});
