@@ -4,7 +4,7 @@ import type { AmbientKnex } from './ambient-knex.js';
 import { currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { TransactionHijackedError } from './errors.js';
-import type { Connection, KnexClient, QueryObject } from './knex-port.js';
+import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
 import { leaseConnection, returnConnection } from './lease.js';
 import { refuseEnders, sendStatement } from './physical.js';
 import { placeFor } from './read-scope.js';
@@ -117,7 +117,12 @@ function createAmbientClient(core: Core): KnexClient {
       const place = placeOf(core, this.boundFrame);
       if (place?.kind === 'tx' && place.scope.physical.connection === connection) {
         const { client } = place.scope.physical;
-        return sendStatement(place.scope, query, () => client.query(connection, query));
+        const send = () => client.query(connection, query);
+        return sendStatement(
+          place.scope,
+          query,
+          place.scope.loose ? () => apart(core, connection, send) : send,
+        );
       }
       refuseEnders({ engine }, query, false);
       if (place?.kind === 'read')
@@ -197,7 +202,25 @@ function placeOf(core: Core, boundFrame: Frame | undefined): Frame | undefined {
 
 /** In a test transaction a statement outside all scopes belongs to whatever savepoint is open. */
 function looseScope(test: Scope['physical']): Scope {
-  return createScope(test, test.gate.top as Scope['level'], 'of the test transaction');
+  return createScope(test, test.gate.top as Scope['level'], 'of the test transaction', { loose: true });
+}
+
+/** Outside the test it would have been a transaction of its own, whose failure harms nothing else. */
+async function apart(
+  core: Core,
+  connection: Connection,
+  send: () => Promise<QueryObject>,
+): Promise<QueryObject> {
+  if (core.engine.kind !== 'postgres') return send();
+  await execute(core.client, connection, 'SAVEPOINT kit_loose');
+  try {
+    const done = await send();
+    await execute(core.client, connection, 'RELEASE SAVEPOINT kit_loose');
+    return done;
+  } catch (error) {
+    await execute(core.client, connection, 'ROLLBACK TO SAVEPOINT kit_loose');
+    throw error;
+  }
 }
 
 /** A stream that is destroyed early never ends for knex. */

@@ -1,4 +1,5 @@
 import { createAdmission } from './admission.js';
+import { checkAdvisoryKey, withAdvisoryLock, type AdvisoryKey } from './advisory-lock.js';
 import type { AmbientKnex } from './ambient-knex.js';
 import type { Work } from './call.js';
 import { currentFrame, managerRegistry, sharedState } from './context.js';
@@ -43,6 +44,12 @@ export interface TransactionManager {
   setRollbackOnly(): void;
   /** For code that must not hold a connection, such as an HTTP call. @throws KIT_TX_PROPAGATION within a transaction */
   assertNoTransaction(): void;
+  /**
+   * Runs `fn` in a transaction that holds the database's lock on `key` until it ends; joins an active one.
+   * PostgreSQL: `pg_advisory_xact_lock`; MySQL: `GET_LOCK`; SQLite: its one writer.
+   */
+  advisoryLock<T>(key: AdvisoryKey, fn: Work<T>): Promise<T>;
+  advisoryLock<T>(key: AdvisoryKey, options: RunOptions, fn: Work<T>): Promise<T>;
   /** Whether a transaction is active here. */
   isActive(): boolean;
   /** Refuses new work and waits for what runs. The knex instances stay open: they are their maker's. */
@@ -83,6 +90,11 @@ export function createTransactionManager(options: TransactionManagerOptions): Tr
       const runOptions = { readOnly: true, snapshot, timeoutMs, signal };
       checkRunOptions(runOptions, core.engine);
       return tracked(core, () => propagateRead(core, runOptions, fn, true));
+    },
+    advisoryLock: async <T>(key: AdvisoryKey, first: RunOptions | Work<T>, second?: Work<T>) => {
+      checkAdvisoryKey(key);
+      const [runOptions, fn] = argumentsOf<RunOptions, T>(first, second);
+      return manager.run(runOptions, (context) => withAdvisoryLock(core, db, key, () => fn(context)));
     },
     afterCommit: (fn) => addHook(core, 'commit', fn),
     afterRollback: (fn) => addHook(core, 'rollback', fn),

@@ -36,6 +36,7 @@ export async function beginPhysical(
   return {
     id,
     begun: options,
+    beforeRelease: [],
     client,
     connection,
     engine,
@@ -288,6 +289,7 @@ export function refuseEnders(
 
 async function release(physical: Physical): Promise<void> {
   if (physical.ended) return;
+  for (const cleanUp of physical.beforeRelease) await cleanUp();
   await physical.engine.restore?.(physical.client, physical.connection, physical.begun);
   physical.ended = true;
   returnConnection(physical.client, physical.connection);

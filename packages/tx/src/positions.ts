@@ -13,7 +13,7 @@ export interface ReadPositions {
 export const unknownPosition = 'unknown';
 
 export function createPositions(): ReadPositions {
-  const positions = new Map<KnexClient, Position>();
+  const positions = new Map<KnexClient, string>();
   return {
     get: (primary) => positions.get(primary),
     note: (primary, position) => void positions.set(primary, position),

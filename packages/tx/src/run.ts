@@ -124,10 +124,10 @@ async function attemptRoot<T>(
 /** Leases a connection and begins; an abort meanwhile gives the late connection back. */
 async function begin(core: Core, options: RunOptions, abort: Abort): Promise<Physical> {
   const source = options.readOnly === true ? await core.router.pick() : core.client;
-  const beginning = open(core, source, options).catch((error: unknown) => {
+  const beginning = beginOn(core, source, options).catch((error: unknown) => {
     if (source === core.client) throw error;
     core.router.markDown(source);
-    return open(core, core.client, options);
+    return beginOn(core, core.client, options);
   });
   if (abort.aborted === undefined) return beginning;
   try {
@@ -138,7 +138,8 @@ async function begin(core: Core, options: RunOptions, abort: Abort): Promise<Phy
   }
 }
 
-async function open(core: Core, client: KnexClient, options: RunOptions): Promise<Physical> {
+/** BEGIN on a connection of this pool that the domain guard has seen. */
+export async function beginOn(core: Core, client: KnexClient, options: RunOptions): Promise<Physical> {
   const { engine, gateTimeoutMs, name } = core;
   const connection = await leaseConnection(client, engine, 'write');
   try {

@@ -38,6 +38,8 @@ export interface Physical {
   readonly readOnly: boolean;
   /** Why no further statement is sent; the transaction cannot commit. */
   poison?: { readonly error: Error; readonly lost: boolean } | undefined;
+  /** What must be done on the connection after the end and before anybody else gets it. */
+  readonly beforeRelease: (() => Promise<void>)[];
   ended: boolean;
 }
 
@@ -55,6 +57,8 @@ export interface Scope {
   readonly abort: Abort | undefined;
   /** It has joined the level of another scope. */
   readonly joined: boolean;
+  /** A single statement outside all scopes, in a test transaction. */
+  readonly loose: boolean;
   closed: boolean;
 }
 
@@ -66,7 +70,7 @@ export function createScope(
   physical: Physical,
   level: TxLevel,
   label: string,
-  { abort, joined = false }: { abort?: Abort; joined?: boolean } = {},
+  { abort, joined = false, loose = false }: { abort?: Abort; joined?: boolean; loose?: boolean } = {},
 ): Scope {
   return {
     label,
@@ -74,6 +78,7 @@ export function createScope(
     level,
     abort,
     joined,
+    loose,
     inFlight: new Set(),
     stoppers: new Set(),
     children: new Set(),

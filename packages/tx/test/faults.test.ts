@@ -1,0 +1,404 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createTransactionManager,
+  isDanglingQueryError,
+  isPoolDeadlockError,
+  isTransactionClosedError,
+  isTransactionHijackedError,
+  isTransactionTimeoutError,
+  isUnexpectedRollbackError,
+  type TransactionManager,
+} from '../src/index.js';
+import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+
+/** The faults of the design page: each first with plain knex, as a document, then with the manager. */
+describe.each(engines)('the faults of plain knex on %s', (engine) => {
+  let database: TestDatabase;
+  let knex: Knex;
+  let tm: TransactionManager;
+
+  beforeAll(async () => {
+    database = await openDatabase(engine);
+    knex = database.pool();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await resetEntries(knex);
+    tm = createTransactionManager({ name: 'faults', primary: knex, gateTimeoutMs: 200 });
+    return () => tm.close();
+  });
+
+  const add = (label: string) => tm.db('entry').insert({ label });
+  const reasonOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+
+  if (engine === 'postgres')
+    describe('1: a swallowed error, then COMMIT', () => {
+      it('plain knex resolves, and the row is not there', async () => {
+        await knex.transaction(async (trx) => {
+          await trx('entry').insert({ label: 'kept?' });
+          await trx.raw('select * from nowhere').catch(() => {});
+        });
+        expect(await labels(knex)).toEqual([]);
+      });
+
+      it('tm.run rejects with UnexpectedRollbackError that names the swallowed error', async () => {
+        const reason = await reasonOf(
+          tm.run(async () => {
+            await add('kept?');
+            await tm.db.raw('select * from nowhere').then(
+              () => {},
+              () => {},
+            );
+          }),
+        );
+        expect(isUnexpectedRollbackError(reason)).toBe(true);
+        expect((reason as { cause: { code: string } }).cause.code).toBe('42P01');
+        expect(await labels(knex)).toEqual([]);
+      });
+    });
+
+  if (engine === 'mysql')
+    describe('2: a swallowed deadlock', () => {
+      beforeEach(async () => {
+        await knex('entry').insert([{ label: 'a' }, { label: 'b' }]);
+      });
+      const touch = (db: Pick<Knex, 'raw'>, label: string, amount = 1) =>
+        db.raw('update entry set amount = amount + ? where label = ?', [amount, label]);
+
+      it('plain knex writes on outside the transaction, and its rollback keeps that', async () => {
+        const other = await knex.transaction();
+        // The smaller transaction is the victim.
+        await touch(other, 'a');
+        await other.raw("insert into entry (label) values ('x1'), ('x2'), ('x3')");
+        await knex
+          .transaction(async (trx) => {
+            await touch(trx, 'b');
+            const blocked = touch(other, 'b').then(() => {});
+            await delay(100);
+            await touch(trx, 'a').then(
+              () => {},
+              () => {},
+            );
+            await blocked;
+            await trx('entry').insert({ label: 'survives' });
+            throw new Error('roll back');
+          })
+          .catch(() => {});
+        await other.rollback();
+        expect(await labels(knex)).toContain('survives');
+      });
+
+      it('tm.run refuses every further statement, and rejects', async () => {
+        const other = await knex.transaction();
+        await touch(other, 'a');
+        await other.raw("insert into entry (label) values ('x1'), ('x2'), ('x3')");
+        let later: unknown;
+        const reason = await reasonOf(
+          tm.run(async () => {
+            await touch(tm.db as never, 'b');
+            const blocked = touch(other, 'b').then(() => {});
+            await delay(100);
+            await touch(tm.db as never, 'a').then(
+              () => {},
+              () => {},
+            );
+            await blocked;
+            later = await reasonOf(add('survives').then(() => {}));
+          }),
+        );
+        await other.rollback();
+        expect(isUnexpectedRollbackError(later)).toBe(true);
+        expect(isUnexpectedRollbackError(reason)).toBe(true);
+        expect((reason as { cause: { errno: number } }).cause.errno).toBe(1213);
+        expect(await labels(knex)).toEqual(['a', 'b']);
+      });
+    });
+
+  describe("3: a parent's write while a sibling's savepoint is rolled back", () => {
+    it('plain knex loses it', async () => {
+      await knex.transaction(async (trx) => {
+        await Promise.all([
+          trx
+            .transaction(async (inner) => {
+              await inner('entry').insert({ label: 'inner' });
+              await delay(30);
+              throw new Error('only the inner one');
+            })
+            .catch(() => {}),
+          delay(10).then(() => trx('entry').insert({ label: 'outer' })),
+        ]);
+      });
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('tm.run holds it until the savepoint has ended', async () => {
+      await tm.run(async () => {
+        await Promise.all([
+          tm
+            .run({ propagation: 'NESTED' }, async () => {
+              await add('inner');
+              await delay(30);
+              throw new Error('only the inner one');
+            })
+            .catch(() => {}),
+          delay(10).then(() => add('outer')),
+        ]);
+      });
+      expect(await labels(knex)).toEqual(['outer']);
+    });
+
+    it('a nested scope that awaits a held statement gets an error, not a deadlock', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          const outer = delay(10).then(() => add('outer'));
+          await tm.run({ propagation: 'NESTED' }, async () => {
+            await add('inner');
+            await outer;
+          });
+        }),
+      );
+      expect(isTransactionTimeoutError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('twenty nested siblings at once keep exactly what succeeded', async () => {
+      await tm.run(async () => {
+        await Promise.allSettled(
+          Array.from({ length: 20 }, (_, index) =>
+            tm.run({ propagation: 'NESTED' }, async () => {
+              await add(`n${index}`);
+              await delay(1);
+              if (index % 2 === 1) throw new Error('odd');
+            }),
+          ),
+        );
+      });
+      expect((await labels(knex)).toSorted()).toEqual(
+        Array.from({ length: 10 }, (_, index) => `n${index * 2}`).toSorted(),
+      );
+    });
+  });
+
+  describe('4: a write that nobody awaits', () => {
+    it('plain knex on the pool lands although the transaction rolled back', async () => {
+      let late: Promise<unknown> | undefined;
+      await knex
+        .transaction(async () => {
+          // What a repository does that was not handed the trx.
+          late = delay(20).then(() => knex('entry').insert({ label: 'late' }));
+          throw new Error('roll back');
+        })
+        .catch(() => {});
+      await late;
+      expect(await labels(knex)).toEqual(['late']);
+    });
+
+    it('after the end of tm.run it is refused', async () => {
+      let late: Promise<unknown> | undefined;
+      await tm.run(async () => {
+        late = reasonOf(delay(20).then(() => add('late')));
+      });
+      expect(isTransactionClosedError(await late)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('a builder that leaves the function unawaited is refused outside', async () => {
+      const { builder } = await tm.run(async () => ({ builder: add('late') }));
+      expect(isTransactionClosedError(await reasonOf(builder.then(() => {})))).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('in flight at the end it is a DanglingQueryError and a rollback', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await add('first');
+          add('second').then(
+            () => {},
+            () => {},
+          );
+        }),
+      );
+      expect(isDanglingQueryError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it("with dangling: 'await' it is part of the transaction, and its failure too", async () => {
+      await tm.run({ dangling: 'await' }, async () => {
+        add('dangling').then(
+          () => {},
+          () => {},
+        );
+      });
+      expect(await labels(knex)).toEqual(['dangling']);
+      const reason = await reasonOf(
+        tm.run({ dangling: 'await' }, async () => {
+          await add('other');
+          add('dangling').then(
+            () => {},
+            () => {},
+          );
+        }),
+      );
+      expect(reason).toBeInstanceOf(Error);
+      expect(await labels(knex)).toEqual(['dangling']);
+    });
+
+    it('an inner transaction that nobody awaits ends with the outer one', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          tm.run({ propagation: 'NESTED' }, async () => {
+            await add('inner');
+            await delay(50);
+            await add('inner 2');
+          }).catch(() => {});
+          await delay(1);
+        }),
+      );
+      expect(isDanglingQueryError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+      await tm.run(() => add('the connection is fine').then(() => {}));
+    });
+  });
+
+  if (engine !== 'sqlite')
+    describe('5: REQUIRES_NEW as often as the pool is big', () => {
+      it('plain knex waits until the pool gives up', async () => {
+        const small = database.pool({ pool: { min: 0, max: 2 }, acquireConnectionTimeout: 300 });
+        const work = () =>
+          small.transaction(async (trx) => {
+            await trx.raw('select 1');
+            await delay(20);
+            await small.transaction(async (second) => void (await second.raw('select 1')));
+          });
+        const ends = await Promise.allSettled([work(), work()]);
+        expect(ends.filter((end) => end.status === 'rejected').length).toBeGreaterThan(0);
+      });
+
+      it.each([2, 3, 5])(
+        'with a pool of %i all of them are done and no connection is leaked',
+        async (max) => {
+          const small = database.pool({ pool: { min: 0, max }, acquireConnectionTimeout: 3000 });
+          const tm = createTransactionManager({ name: 'small', primary: small });
+          await Promise.all(
+            Array.from({ length: max * 2 }, (_, index) =>
+              tm.run(async () => {
+                await tm.db('entry').insert({ label: `outer ${index}` });
+                await tm.run({ propagation: 'REQUIRES_NEW' }, async () => {
+                  await tm.db('entry').insert({ label: `inner ${index}` });
+                });
+              }),
+            ),
+          );
+          expect(await labels(knex)).toHaveLength(max * 4);
+          expect(small.client.pool.numUsed()).toBe(0);
+          await tm.close();
+        },
+      );
+
+      it('a pool of one refuses at once', async () => {
+        const single = database.pool({ pool: { min: 0, max: 1 } });
+        const tm = createTransactionManager({ name: 'single', primary: single });
+        const started = performance.now();
+        const reason = await reasonOf(tm.run(() => tm.run({ propagation: 'REQUIRES_NEW' }, async () => {})));
+        expect(isPoolDeadlockError(reason)).toBe(true);
+        expect(performance.now() - started).toBeLessThan(2_000);
+        await tm.run(async () => void (await tm.db.raw('select 1')));
+        await tm.close();
+      });
+
+      it('a third connection in one flow needs maxDepth 3', async () => {
+        const deep = (manager: TransactionManager) =>
+          manager.run(() =>
+            manager.run({ propagation: 'REQUIRES_NEW' }, () =>
+              manager.run({ propagation: 'REQUIRES_NEW' }, async () => 'deep'),
+            ),
+          );
+        expect(isPoolDeadlockError(await reasonOf(deep(tm)))).toBe(true);
+        const deeper = createTransactionManager({ name: 'deeper', primary: knex, maxDepth: 3 });
+        expect(await deep(deeper)).toBe('deep');
+        await deeper.close();
+      });
+    });
+
+  describe('6: SQL that ends the transaction', () => {
+    it('plain knex believes its rollback undid what a raw COMMIT kept', async () => {
+      await knex
+        .transaction(async (trx) => {
+          await trx('entry').insert({ label: 'committed' });
+          await trx.raw('COMMIT');
+          throw new Error('roll back');
+        })
+        .catch(() => {});
+      expect(await labels(knex)).toEqual(['committed']);
+    });
+
+    const enders = [
+      'COMMIT',
+      '  commit ;',
+      '/* why */ ROLLBACK',
+      '-- why\nrollback',
+      'BEGIN',
+      'SAVEPOINT mine',
+      'release savepoint mine',
+      ...(engine === 'postgres' ? ['select 1; COMMIT', 'ABORT', 'END', "PREPARE TRANSACTION 'x'"] : []),
+      ...(engine === 'mysql'
+        ? [
+            'START TRANSACTION',
+            '/*!40000 COMMIT */',
+            'SET autocommit = 1',
+            'CREATE TABLE other (id int)',
+            'drop table entry',
+            'TRUNCATE TABLE entry',
+            'LOCK TABLES entry WRITE',
+            "XA START 'x'",
+          ]
+        : []),
+    ];
+    it.each(enders)('%j is refused before it is sent', async (sql) => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await add('kept');
+          await tm.db.raw(sql);
+        }),
+      );
+      expect(isTransactionHijackedError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it.each(['COMMIT', 'BEGIN'])('%s on tm.db outside a transaction is refused too', async (sql) => {
+      expect(isTransactionHijackedError(await reasonOf(tm.db.raw(sql).then(() => {})))).toBe(true);
+    });
+
+    it('text that only mentions COMMIT passes', async () => {
+      await tm.run(async () => {
+        await tm.db.raw("select 'x; COMMIT'");
+        await tm.db.raw('/* commit */ select 1 as "commit"');
+        await add('commit; rollback');
+      });
+      expect(await labels(knex)).toEqual(['commit; rollback']);
+    });
+
+    if (engine === 'mysql')
+      it('a procedure that commits is noticed, and nothing follows it', async () => {
+        await knex.raw('drop procedure if exists sneaky');
+        await knex.raw('create procedure sneaky() begin commit; end');
+        let later: unknown;
+        const reason = await reasonOf(
+          tm.run(async () => {
+            await add('committed by the procedure');
+            await reasonOf(tm.db.raw('call sneaky()').then(() => {}));
+            later = await reasonOf(add('after').then(() => {}));
+          }),
+        );
+        expect(isTransactionHijackedError(later)).toBe(true);
+        expect(isTransactionHijackedError(reason)).toBe(true);
+        expect(await labels(knex)).toEqual(['committed by the procedure']);
+      });
+  });
+});
