@@ -11,6 +11,8 @@ export interface Drain {
 }
 
 const pollMs = 50;
+/** A server under full load may never have such a turn. */
+const maxQuietWaitMs = 1_000;
 /** How long an opened connection may stay silent before nobody will use it: browsers open some in advance. */
 const silenceMs = 1_000;
 
@@ -19,8 +21,10 @@ export function createDrain(server: Server): Drain {
   const sockets = new Map<Socket, number>();
   const inFlight = new Set<ServerResponse>();
   let isLeaving = false;
+  let accepted = 0;
 
   const onConnection = (socket: Socket) => {
+    accepted += 1;
     sockets.set(socket, performance.now());
     socket.once('close', () => sockets.delete(socket));
   };
@@ -41,12 +45,22 @@ export function createDrain(server: Server): Drain {
     }
   };
 
+  /** What waits to be accepted when the server closes is reset: close after a turn that accepted nothing. */
+  const emptyAcceptQueue = async () => {
+    const giveUpAt = performance.now() + maxQuietWaitMs;
+    for (let before = -1; accepted !== before && performance.now() < giveUpAt;) {
+      before = accepted;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
   return {
     sayGoodbye() {
       isLeaving = true;
       for (const res of inFlight) announce(res, res.req);
     },
     async finish(timeoutMs) {
+      await emptyAcceptQueue();
       const closed = new Promise<true>((resolve) => server.close(() => resolve(true)));
       // Node closes what is idle now; a connection that falls idle later would be waited for.
       const poll = setInterval(closeUnused, pollMs);

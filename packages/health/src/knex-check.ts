@@ -11,8 +11,8 @@ export interface PoolLike {
   readonly max?: number;
   acquire?(): { promise: Promise<unknown>; abort(): void };
   release?(connection: unknown): unknown;
-  on?(event: string, listener: (...args: never[]) => void): unknown;
-  removeListener?(event: string, listener: (...args: never[]) => void): unknown;
+  on?(event: string, listener: () => void): unknown;
+  removeListener?(event: string, listener: () => void): unknown;
 }
 
 /** The part of a knex instance that `knexCheck` uses. */

@@ -1,6 +1,8 @@
 /** Counts events of the last while; a bad hour is forgotten when it is over. @internal */
 export interface RecentCount {
   add(): void;
+  /** Buckets held at this moment. */
+  readonly size: number;
   /** Events within the window that ends now, by this clock. */
   count(now: () => number): number;
 }
@@ -20,6 +22,9 @@ export function createRecentCount(windowMs: number): RecentCount {
   };
 
   return {
+    get size() {
+      return buckets.length;
+    },
     add() {
       const time = clock();
       const newest = buckets.at(-1);

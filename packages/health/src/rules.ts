@@ -4,13 +4,12 @@ export function requireNumber(
   value: unknown,
   rule: { min?: number; above?: number; max?: number; integer?: boolean },
 ): number {
-  const parts = [
-    ...(rule.integer ? ['be an integer'] : ['be a finite number']),
-    ...(rule.above === undefined ? [] : [`be > ${rule.above}`]),
-    ...(rule.min === undefined ? [] : [`be >= ${rule.min}`]),
-    ...(rule.max === undefined ? [] : [`be <= ${rule.max}`]),
+  const bounds = [
+    ...(rule.above === undefined ? [] : [`> ${rule.above}`]),
+    ...(rule.min === undefined ? [] : [`>= ${rule.min}`]),
+    ...(rule.max === undefined ? [] : [`<= ${rule.max}`]),
   ];
-  const text = `${option} must ${parts.join(' and ')}, got ${shown(value)}`;
+  const text = `${option} must be ${rule.integer ? 'an integer ' : ''}${bounds.join(' and ')}, got ${shown(value)}`;
   if (typeof value !== 'number') throw new TypeError(text);
   const fits =
     Number.isFinite(value) &&
