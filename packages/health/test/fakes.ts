@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createHealth, type Check, type CheckResult, type Health, type HealthOptions } from '../src/index.js';
 
 /** A dependency whose answer a test sets, and that counts how often it was asked. */
@@ -50,3 +51,9 @@ export function healthWith(checks: Check[], options: HealthOptions = {}): Health
 }
 
 export const contextOf = (now: () => number = Date.now) => ({ signal: new AbortController().signal, now });
+
+/** SIGSTOP takes a moment to stop the last thread of a server. */
+export async function freeze(server: { freeze(): void }): Promise<void> {
+  server.freeze();
+  await delay(150);
+}

@@ -5,7 +5,7 @@ import knexFactory, { type Knex } from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHealth, type Health, knexCheck } from '../src/index.js';
 import type { PoolLike } from '../src/knex-check.js';
-import { contextOf } from './fakes.js';
+import { contextOf, freeze } from './fakes.js';
 
 const engines = [
   { engine: 'PostgreSQL', client: 'pg', start: startPostgres, runs: true },
@@ -70,7 +70,7 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
   it('is unhealthy while the server is frozen, with one query outstanding, and recovers when it thaws', async () => {
     const { db, health } = connect();
     expect((await checkOf(health)).status).toBe('healthy');
-    server.freeze();
+    await freeze(server);
     expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 700 ms' });
     const later = await checkOf(health);
     expect(later.status).toBe('unhealthy');

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHealth, type Health, redisCheck, type RedisLike } from '../src/index.js';
-import { contextOf } from './fakes.js';
+import { contextOf, freeze } from './fakes.js';
 
 describe.runIf(hasServer('redis'))('redisCheck on Redis', () => {
   let server: TestServer;
@@ -62,7 +62,7 @@ describe.runIf(hasServer('redis'))('redisCheck on Redis', () => {
 
   it('is unhealthy while frozen, with one PING outstanding, and recovers when it thaws', async () => {
     const { redis, health } = await connect();
-    server.freeze();
+    await freeze(server);
     expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 400 ms' });
     for (let probe = 0; probe < 5; probe += 1) expect((await checkOf(health)).status).toBe('unhealthy');
     expect((redis as unknown as RedisLike).commandQueue?.length).toBe(1);
