@@ -1,5 +1,5 @@
 import { createAuditLog, runWithTrace } from '@kit/trace';
-import { createBreaker, createRetry } from '@kit/breaker';
+import { createBreaker, createRetry, fullJitter } from '@kit/breaker';
 import { commonErrors, createErrorMonitor } from '@kit/errors';
 import { createHealth } from '@kit/health';
 import { createOutbox, createOutboxRelay, createSagaRunner, defineSaga, local, remote } from '@kit/tx';
@@ -74,9 +74,11 @@ describe('the channels of the architecture page', () => {
       openMs: 1_000,
       now: clock.now,
     });
-    const retry = createRetry({ maxAttempts: 2, backoff: () => 0, name: 'partner' } as Parameters<
-      typeof createRetry
-    >[0]);
+    const retry = createRetry({
+      name: 'partner',
+      maxAttempts: 2,
+      backoff: fullJitter({ baseMs: 1, maxMs: 2 }),
+    });
     let settleLate = (): void => {};
     const late = breaker.run(() => new Promise<void>((resolve) => (settleLate = resolve)));
     const fail = () => Promise.reject(new Error('down'));

@@ -1,4 +1,11 @@
-import { createBreaker, createBulkhead, createHttpClient, createTimeout, presets } from '@kit/breaker';
+import {
+  createBreaker,
+  createBulkhead,
+  createHttpClient,
+  createTimeout,
+  fullJitter,
+  presets,
+} from '@kit/breaker';
 import { commonErrors, createErrorMonitor, toAppError, toProblem } from '@kit/errors';
 import { breakerCheck, createHealth, outboxCheck, sagaCheck } from '@kit/health';
 import { createMetrics, observeKit } from '@kit/metrics';
@@ -115,8 +122,8 @@ describe('the trace, read by the other packages', () => {
     const client = createHttpClient({
       name: 'partner',
       baseUrl: partner.url,
-      retry: { maxAttempts: 2, backoff: () => 1 },
-    } as Parameters<typeof createHttpClient>[0]);
+      retry: { maxAttempts: 2, backoff: fullJitter({ baseMs: 1, maxMs: 2 }) },
+    });
     await runWithTrace({}, async () => {
       const trace = getTrace()!;
       expect(commonErrors.RES_NOT_FOUND().traceId).toBe(trace.id);
