@@ -1,0 +1,38 @@
+import type { IPolicy } from 'cockatiel';
+import type { BreakerCounts, BreakerState } from './channels.js';
+import type { Guarded, RunOptions } from './run-context.js';
+
+/** A breaker's state as plain data. */
+export interface BreakerSnapshot {
+  readonly name: string;
+  readonly state: BreakerState;
+  readonly isolated: boolean;
+  readonly counts: BreakerCounts;
+  readonly stale: number;
+  readonly retryAfterMs: number;
+}
+
+/** A circuit breaker; also a cockatiel `IPolicy`, so `wrap(retry, breaker, timeout)` works. */
+export interface Breaker extends IPolicy {
+  readonly name: string;
+  /** The state now: an open breaker whose `openMs` have elapsed is half-open. */
+  readonly state: BreakerState;
+  /** The calls of the current window. */
+  readonly counts: BreakerCounts;
+  /** Results that were dropped because they started before the last change of state. */
+  readonly stale: number;
+  /** How long calls will still be rejected, in ms; 0 when they are not. */
+  readonly retryAfterMs: number;
+  /** True from `isolate()` to `reset()`. */
+  readonly isolated: boolean;
+  /** Calls `fn` if the state allows; rejects with `KIT_BREAKER_OPEN` if not, else with what `fn` rejects with. */
+  run<T>(fn: Guarded<T>): Promise<T>;
+  run<T>(options: RunOptions, fn: Guarded<T>): Promise<T>;
+  /** Rejects every call until `reset()`. */
+  isolate(): void;
+  /** Closes the breaker and forgets its window. */
+  reset(): void;
+  /** Opens a closed breaker before its own window would: for agreement between instances. */
+  trip(): void;
+  toJSON(): BreakerSnapshot;
+}

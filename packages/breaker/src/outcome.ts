@@ -1,0 +1,34 @@
+import {
+  isBulkheadFullError,
+  isDeadlineExceededError,
+  isHttpStatusError,
+  isResponseTooLargeError,
+  isTimeoutError,
+} from './errors.js';
+
+/** How a call ended, in the shape of `Promise.allSettled`. */
+export type Outcome =
+  | { readonly status: 'fulfilled'; readonly value: unknown }
+  | { readonly status: 'rejected'; readonly reason: unknown };
+
+/** What an outcome says about the partner. */
+export type Verdict = 'success' | 'failure' | 'ignore';
+
+/**
+ * The verdict when there is no `classify`: a value is a success and a rejection a failure, except what says nothing
+ * about the partner's health (429, our own full bulkhead, our own body limit) or even speaks for it (other 4xx, 501).
+ */
+export function verdictOn(reason: unknown): Verdict {
+  if (isHttpStatusError(reason)) return verdictOnStatus(reason.status);
+  return isBulkheadFullError(reason) || isResponseTooLargeError(reason) ? 'ignore' : 'failure';
+}
+
+export function isTimeoutLike(reason: unknown): boolean {
+  if (isTimeoutError(reason) || isDeadlineExceededError(reason)) return true;
+  return typeof reason === 'object' && reason !== null && 'name' in reason && reason.name === 'TimeoutError';
+}
+
+function verdictOnStatus(status: number): Verdict {
+  if (status === 429) return 'ignore';
+  return status === 408 || (status >= 500 && status !== 501) ? 'failure' : 'success';
+}

@@ -1,0 +1,28 @@
+import type { BreakerConfig } from './breaker-options.js';
+import type { StateChangeReason } from './channels.js';
+import { reportThrow } from './report.js';
+import { Field, type SlidingWindow } from './window.js';
+
+/** False when there is nothing to look at: no failure, nothing slow, no rule of the user's. */
+export function mayTrip(config: BreakerConfig, window: SlidingWindow): boolean {
+  return window.read(Field.failures) > 0 || window.read(Field.slow) > 0 || config.readyToTrip !== undefined;
+}
+
+/** Why the breaker has to open, or undefined (gobreaker v2's ratio, resilience4j's slow calls). */
+export function tripReason(config: BreakerConfig, window: SlidingWindow): StateChangeReason | undefined {
+  const { readyToTrip, minimumCalls, failureRatio, slowCallRatio } = config;
+  if (readyToTrip !== undefined) return saysTrip(config, window) ? 'ready-to-trip' : undefined;
+  const calls = window.read(Field.requests) - window.read(Field.ignored);
+  if (calls < minimumCalls) return undefined;
+  if (window.read(Field.failures) / calls >= failureRatio) return 'failure-ratio';
+  return window.read(Field.slow) / calls >= slowCallRatio ? 'slow-call-ratio' : undefined;
+}
+
+function saysTrip(config: BreakerConfig, window: SlidingWindow): boolean {
+  try {
+    return config.readyToTrip!(window.counts());
+  } catch (error) {
+    reportThrow(config, 'readyToTrip', error);
+    return false;
+  }
+}
