@@ -21,31 +21,57 @@ const issuers: ReadonlyArray<readonly [from: number, to: number, lengths: readon
   [6759, 6763, [13, 14, 15, 16, 17, 18, 19]], // Maestro
 ];
 
-// A run of digit groups with single spaces or hyphens between them; not a part of a word, a longer number or a fraction.
-const candidates = /(?<![A-Za-z0-9]|\d\.)\d(?:[ -]?\d){12,60}(?![A-Za-z0-9])/g;
+// Digit groups with single spaces or hyphens between them; not a part of a word or of a fraction.
+const runs = /(?<![A-Za-z0-9]|\d\.)\d(?:[ -]?\d)*/g;
 
 /** @internal Replaces every card number in a text by stars and its last four digits. */
 export function maskCardNumbers(text: string): string {
-  return text.replace(candidates, maskInRun);
+  return text.replace(runs, (run, offset: number) => {
+    if (run.length < 13) return run;
+    const isPartOfWord = /[A-Za-z]/.test(text.charAt(offset + run.length));
+    return maskInRun(run, isPartOfWord);
+  });
 }
 
 // `4111 1111 1111 1111 12/28`: the card is a part of the run, and starts and ends where a group does.
-function maskInRun(run: string): string {
+function maskInRun(run: string, lastIsPartOfWord: boolean): string {
   const parts = run.split(/([ -])/);
-  for (let from = 0; from < parts.length; from += 2) {
-    for (let to = parts.length; to > from; to -= 2) {
-      const digits = parts.slice(from, to).join('').replace(/[ -]/g, '');
-      if (!isCardNumber(digits)) continue;
-      const before = parts.slice(0, from).join('');
-      return before + maskDigits(digits) + maskCardNumbers(parts.slice(to).join(''));
-    }
+  const groups = lastIsPartOfWord ? parts.length - 2 : parts.length;
+  for (let from = 0; from < groups; from += 2) {
+    // Every issuer prints four digits first; skipping shorter groups keeps a list of small numbers cheap.
+    const found = parts[from]!.length < 4 ? undefined : cardFrom(parts, from, groups);
+    if (found === undefined) continue;
+    parts[from] = maskDigits(found.digits);
+    parts.fill('', from + 1, found.to + 1);
+    from = found.to;
   }
-  return run;
+  return parts.join('');
+}
+
+// The longest run of groups from here that is a card number.
+function cardFrom(
+  parts: readonly string[],
+  from: number,
+  end: number,
+): { digits: string; to: number } | undefined {
+  let digits = '';
+  let found: { digits: string; to: number } | undefined;
+  for (let to = from; to < end && digits.length < 19; to += 2) {
+    digits += parts[to]!;
+    if (isCardNumber(digits)) found = { digits, to };
+  }
+  return found;
 }
 
 /** @internal Luhn, issuer prefix and length must all fit: a bare Luhn check is true for one number in ten. */
 export function isCardNumber(digits: string): boolean {
-  return /^\d{13,19}$/.test(digits) && hasIssuer(digits) && passesLuhn(digits);
+  return (
+    digits.length >= 13 &&
+    digits.length <= 19 &&
+    /^\d+$/.test(digits) &&
+    passesLuhn(digits) &&
+    hasIssuer(digits)
+  );
 }
 
 /** @internal */

@@ -2,6 +2,7 @@ import { closeSync, fdatasync, fstatSync, mkdirSync, openSync, readSync, statSyn
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { optionalBoolean, show, wholeNumber } from './check.js';
+import { complain } from './complain.js';
 import { createArchive } from './log-archive.js';
 
 export interface LogFileOptions {
@@ -169,12 +170,4 @@ function endsTorn(fd: number, size: number): boolean {
 function noticeOfLoss(lost: number): string {
   const notice = { level: 40, time: Date.now(), pid: process.pid, lostLines: lost };
   return `${JSON.stringify({ ...notice, msg: 'the log file can be written again' })}\n`;
-}
-
-function complain(message: string): void {
-  try {
-    process.stderr.write(`@kit/trace: ${message}\n`);
-  } catch {
-    // Nobody left to tell.
-  }
 }

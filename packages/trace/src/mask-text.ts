@@ -1,11 +1,9 @@
 import { maskCardNumbers } from './card-number.js';
 import type { KeyMatcher } from './mask-keys.js';
+import { maskUserInfo } from './mask-user-info.js';
 
 // Nothing we look for lacks all of these: the test most log messages end at.
 const suspicious = /[=:]|eyJ|\b(?:bearer|basic)\s|\d[ -]?\d{3}/i;
-
-// scheme://user:password@host. A port and a path are not a password; a password may hold a slash or an at sign.
-const userInfo = /:\/\/([^\s:/?#@"'<>]{0,256}):(?!\d{1,5}[/?#])(?:[^\s"'<>/]{0,512}|[^\s"'<>]{0,512})@/g;
 
 const cookieLine = /\b((?:set-)?cookie["']?\s{0,3}:\s{0,3}["']?)[^\r\n"']+/gi;
 
@@ -24,9 +22,7 @@ const jwt = /\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*/g;
 export function createTextMasker(matchKey: KeyMatcher, censor: string): (text: string) => string {
   return (text) => {
     if (text.length < 4 || !suspicious.test(text)) return text;
-    let masked = text;
-    if (masked.includes('://'))
-      masked = masked.replace(userInfo, (_, user: string) => `://${user}:${censor}@`);
+    let masked = maskUserInfo(text, censor);
     masked = masked.replace(cookieLine, (_, start: string) => start + censor);
     masked = maskPairs(masked, matchKey, censor);
     masked = masked
