@@ -79,7 +79,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
             // The key decides the algorithm, never the token: else a public RSA key would do as an HMAC secret.
             const key = known.find((candidate) => candidate.kid === kid && candidate.alg === alg);
             if (!key) throw new joseErrors.JWSSignatureVerificationFailed();
-            return importJWK(key, key.alg);
+            return importJWK(verifyingHalf(key), key.alg);
           },
           { algorithms: ['RS256', 'HS256'], issuer, audience, requiredClaims: ['sub', 'exp'] },
         );
@@ -92,9 +92,14 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     },
     async publicKeys() {
       const rsa = (await current()).filter((key) => key.alg === 'RS256');
-      return { keys: rsa.map(({ kty, n, e, kid, alg }) => ({ kty, n: n!, e: e!, kid, alg, use: 'sig' })) };
+      return { keys: rsa.map((key) => ({ ...verifyingHalf(key), use: 'sig' })) };
     },
   };
+}
+
+/** All of a shared secret; of an RSA pair the public part alone. */
+function verifyingHalf({ kty, n, e, k, kid, alg }: StoredKey): JWK {
+  return alg === 'HS256' ? { kty: kty!, k: k!, kid, alg } : { kty: kty!, n: n!, e: e!, kid, alg };
 }
 
 /** Puts a fresh key in front; the older ones verify until they drop off the end. Written whole or not at all. */

@@ -93,4 +93,6 @@ async function writeRejects(file: string, rejects: AsyncIterable<Reject>): Promi
   await once(out, 'finish');
 }
 
-const quote = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+function quote(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}
