@@ -58,7 +58,8 @@ export function createPartnerApp({ name, knex, routes, ...options }: PartnerOpti
   app.use(faultMiddleware(dials));
   app.use(routes(ledger, dials));
   app.use(notFoundMiddleware());
-  app.use(errorsMiddleware({ logger }));
+  // The request log has the status; a stack for a fault that was asked for helps nobody.
+  app.use(errorsMiddleware({ logger: false }));
   return { app, health };
 }
 

@@ -1,0 +1,164 @@
+import { createBreakerRegistry } from '@kit/breaker';
+import { createErrorMonitor } from '@kit/errors';
+import { breakerCheck, createHealth, knexCheck, outboxCheck, redisCheck, sagaCheck } from '@kit/health';
+import { createMetrics, observeKit } from '@kit/metrics';
+import { createAuditLog, createLogger } from '@kit/trace';
+import { createOutbox, createOutboxRelay, createSagaRunner, createTransactionManager } from '@kit/tx';
+import type { FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import promClient from 'prom-client';
+import { createPaymentSaga, createPaymentUseCase } from './application/create-payment.ts';
+import { paymentQueries } from './application/get-payment.ts';
+import { refundQueries } from './application/get-refund.ts';
+import { settlementQueries } from './application/get-settlement.ts';
+import { refundPaymentSaga, refundPaymentUseCase } from './application/refund-payment.ts';
+import { settlePaymentsUseCase } from './application/settle-payments.ts';
+import type { Config } from './config.ts';
+import { counted, logBreakers } from './infrastructure/observe.ts';
+import { homeOf, migrate, openDatabase } from './infrastructure/database.ts';
+import { createLedgerRepository } from './infrastructure/ledger-repository.ts';
+import { createPartners } from './infrastructure/partners.ts';
+import { createPaymentCache, forgettingOnWrite } from './infrastructure/payment-cache.ts';
+import { createPaymentRepository } from './infrastructure/payment-repository.ts';
+import { connectRedis, createPublish } from './infrastructure/publisher.ts';
+import { createRefundRepository } from './infrastructure/refund-repository.ts';
+import { createSettlementRepository } from './infrastructure/settlement-repository.ts';
+import { createApp } from './interface/app.ts';
+
+export interface Service {
+  app: FastifyInstance;
+  health: ReturnType<typeof createHealth>;
+  logger: ReturnType<typeof createLogger>;
+  /** What is left to close after the server, in reverse order. */
+  onClose: [name: string, close: () => Promise<unknown> | void][];
+}
+
+/** The one place where everything meets. */
+export async function compose(config: Config): Promise<Service> {
+  const now = () => new Date();
+  const logger = createLogger({
+    level: config.LOG_LEVEL,
+    console: config.LOG_CONSOLE,
+    base: { service: 'payment-service' },
+    ...(config.LOG_FILE !== undefined && { file: { path: config.LOG_FILE } }),
+  });
+  const metrics = createMetrics({ client: promClient, logger });
+  const stopObserving = observeKit(metrics);
+  const stopLogging = logBreakers(logger);
+  const monitor = createErrorMonitor();
+  const audit = createAuditLog({ path: config.auditFile });
+
+  const knex = openDatabase(config.databaseUrl, config.DATABASE_POOL_MAX);
+  await migrate(knex, config.STRICT_DOMAIN_GUARD);
+  const tm = createTransactionManager({
+    name: 'payment',
+    primary: knex,
+    domain: {
+      name: 'payment',
+      allow: [homeOf(config.databaseUrl)],
+      mode: config.STRICT_DOMAIN_GUARD ? 'strict' : 'warn',
+    },
+  });
+  const redis = config.REDIS_URL === undefined ? undefined : connectRedis(config.REDIS_URL, logger);
+  const caching = createPaymentCache(metrics, redis);
+  const { cache } = caching;
+  const repositories = {
+    payments: forgettingOnWrite(createPaymentRepository(tm.db), cache, tm),
+    refunds: createRefundRepository(tm.db),
+    settlements: createSettlementRepository(tm.db),
+    ledger: createLedgerRepository(tm.db),
+  };
+
+  const breakers = createBreakerRegistry({ defaults: { openMs: config.BREAKER_OPEN_MS } });
+  const partnerNames = ['risk-service', 'order-service', 'channel-adapter'];
+  const partners = createPartners({
+    breakers,
+    orderUrl: config.ORDER_URL,
+    channelUrl: config.CHANNEL_URL,
+    riskUrl: config.RISK_URL,
+    timeoutMs: config.PARTNER_TIMEOUT_MS,
+  });
+
+  const outbox = createOutbox(tm);
+  const events = {
+    add: async (topic: string, payload: Record<string, unknown>, key: string) => {
+      await outbox.add(topic, payload, { key });
+    },
+  };
+  const relay = createOutboxRelay(tm, { publish: createPublish(redis, logger) });
+
+  const deps = {
+    ...repositories,
+    tm,
+    partners,
+    events,
+    now,
+    // Room for the risk check's second attempt.
+    partnerTimeoutMs: 2 * config.PARTNER_TIMEOUT_MS + 1_000,
+  };
+  const paymentSaga = createPaymentSaga(deps);
+  const refundSaga = refundPaymentSaga(deps);
+  const sagas = createSagaRunner(tm, {
+    sagas: [paymentSaga, refundSaga],
+    leaseMs: config.SAGA_LEASE_MS,
+    onError: (error) => logger.error({ err: error }, 'a saga could not be resumed'),
+  });
+
+  const payments = paymentQueries(tm, repositories.payments, cache);
+  const health = createHealth();
+  await health.startup(() => payments.warmUp(100));
+  health.add(knexCheck(knex), { critical: true, groups: ['ready'] });
+  health.add(sagaCheck({ name: 'sagas', backlog: () => sagas.backlog() }), { critical: false, groups: [] });
+  health.add(outboxCheck({ name: 'outbox', backlog: () => outbox.backlog() }), {
+    critical: false,
+    groups: [],
+  });
+  if (redis) health.add(redisCheck(redis), { critical: false, groups: [] });
+  for (const name of partnerNames) {
+    health.add(breakerCheck(breakers.get(name)), { critical: false, groups: [] });
+  }
+
+  const app = await createApp({
+    createPayment: counted(metrics, 'create-payment', createPaymentUseCase(sagas, paymentSaga, deps)),
+    payments,
+    refundPayment: counted(metrics, 'refund-payment', refundPaymentUseCase(sagas, refundSaga, deps)),
+    refunds: refundQueries(tm, repositories),
+    settlePayments: counted(
+      metrics,
+      'settle-payments',
+      settlePaymentsUseCase({ ...deps, feeBasisPoints: config.FEE_BASIS_POINTS, newId: randomUUID }),
+    ),
+    settlements: settlementQueries(tm, repositories),
+    logger,
+    health,
+    metrics,
+    monitor,
+    audit,
+    sagas,
+    outbox,
+    breakers: () => breakers.toJSON(),
+    adminToken: config.ADMIN_TOKEN,
+    corsOrigins: config.CORS_ORIGINS,
+    trustedProxies: config.TRUSTED_PROXIES,
+    rateLimitPerMinute: config.RATE_LIMIT_PER_MINUTE,
+  });
+
+  return {
+    app,
+    health,
+    logger,
+    onClose: [
+      ['log', () => logger.flush()],
+      ['audit log', () => audit.close()],
+      ['metrics', () => stopObserving()],
+      ['breaker log', () => stopLogging()],
+      ['database', () => knex.destroy()],
+      ['transactions', () => tm.close()],
+      ['redis', () => redis?.disconnect()],
+      ['cache', () => caching.close()],
+      ['outbox relay', () => relay.close()],
+      ['sagas', () => sagas.close()],
+      ['app', () => app.close()],
+    ],
+  };
+}

@@ -1,0 +1,135 @@
+import { type BreakerRegistry, createHttpClient, fullJitter, type HttpClient } from '@kit/breaker';
+import { z } from 'zod';
+import { PartnerError, type PartnerCall, type Partners } from '../application/ports.ts';
+import { toPartnerError, wasAnswered } from './partner-errors.ts';
+
+export interface PartnerOptions {
+  breakers: BreakerRegistry;
+  orderUrl: string;
+  channelUrl: string;
+  riskUrl: string;
+  timeoutMs: number;
+}
+
+const riskAnswer = z.object({ decision: z.enum(['approve', 'decline']) });
+const orderAnswer = z.object({ orderId: z.string().min(1) });
+const chargeAnswer = z.object({ chargeId: z.string().min(1) });
+const refundAnswer = z.object({ channelRefundId: z.string().min(1) });
+
+/**
+ * The three partners over HTTP, one breaker each. Only the risk check is retried here: it changes nothing. What changes
+ * something is called once, so that its outcome is known exactly, and the saga decides about another attempt.
+ */
+export function createPartners(options: PartnerOptions): Partners {
+  const { breakers, timeoutMs } = options;
+  const client = (name: string, baseUrl: string, maxAttempts: number) =>
+    createHttpClient({
+      name,
+      baseUrl,
+      breaker: breakers.get(name),
+      retry: { maxAttempts, backoff: fullJitter({ baseMs: 50, maxMs: 500 }) },
+      timeout: { timeoutMs },
+    });
+  // A lookup must get through while the breaker still keeps payments away.
+  const lookups = (name: string, baseUrl: string) =>
+    createHttpClient({ name: `${name}-lookup`, baseUrl, timeout: { timeoutMs } });
+
+  const risk = client('risk-service', options.riskUrl, 2);
+  const order = client('order-service', options.orderUrl, 1);
+  const orderBooks = lookups('order-service', options.orderUrl);
+  const channel = client('channel-adapter', options.channelUrl, 1);
+  const channelBooks = lookups('channel-adapter', options.channelUrl);
+
+  const findOrder = (key: string) =>
+    find(orderBooks, `/orders/by-key/${encodeURIComponent(key)}`, orderAnswer);
+  const findCharge = (key: string) =>
+    find(channelBooks, `/charges/by-key/${encodeURIComponent(key)}`, chargeAnswer);
+  const findRefund = (key: string) =>
+    find(channelBooks, `/refunds/by-key/${encodeURIComponent(key)}`, refundAnswer);
+
+  return {
+    risk: {
+      async check(payment, call) {
+        const { decision } = await act(risk, 'risk-service', '/risk-checks', payment, call, riskAnswer);
+        return decision;
+      },
+    },
+    order: {
+      place: (payment, call) => act(order, 'order-service', '/orders', payment, call, orderAnswer, findOrder),
+      find: findOrder,
+      async cancel(orderId, call) {
+        await order.post(`/orders/${encodeURIComponent(orderId)}/cancel`, send({}, call));
+      },
+    },
+    channel: {
+      async charge(payment, call) {
+        try {
+          return await act(channel, 'channel-adapter', '/charges', payment, call, chargeAnswer, findCharge);
+        } catch (error) {
+          throw refusal(error, 402, 'BIZ_CARD_DECLINED', 'the card was declined');
+        }
+      },
+      findCharge,
+      async refund(refund, call) {
+        try {
+          return await act(channel, 'channel-adapter', '/refunds', refund, call, refundAnswer, findRefund);
+        } catch (error) {
+          throw refusal(error, 422, 'BIZ_REFUND_REFUSED', 'the channel refused the refund');
+        }
+      },
+      findRefund,
+    },
+  };
+}
+
+/** Sends a command, and where its answer says nothing asks the partner's books what came of it. */
+async function act<Answer>(
+  client: HttpClient,
+  partner: string,
+  path: string,
+  body: object,
+  call: PartnerCall,
+  schema: z.ZodType<Answer>,
+  lookUp?: (key: string) => Promise<Answer | undefined>,
+): Promise<Answer> {
+  try {
+    const response = await client.post(path, send(body, call));
+    return schema.parse(await response.json());
+  } catch (error) {
+    const failure = toPartnerError(partner, error);
+    if (failure.outcome === 'not-done' || !wasAnswered(error) || !lookUp) throw failure;
+    const done = await lookUp(call.idempotencyKey).catch(() => {
+      throw failure;
+    });
+    if (done) return done;
+    throw new PartnerError(failure.code, failure.message, { outcome: 'not-done' });
+  }
+}
+
+async function find<Answer>(
+  client: HttpClient,
+  path: string,
+  schema: z.ZodType<Answer>,
+): Promise<Answer | undefined> {
+  const response = await client.get(path, { throwOnStatus: false });
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new Error(`the lookup was answered ${response.status}`);
+  return schema.parse(await response.json());
+}
+
+const send = (json: object, { idempotencyKey, signal }: PartnerCall) => ({
+  json,
+  idempotencyKey,
+  ...(signal && { signal }),
+});
+
+/** The partner's "no" in our words. */
+function refusal(
+  error: unknown,
+  status: number,
+  code: 'BIZ_CARD_DECLINED' | 'BIZ_REFUND_REFUSED',
+  message: string,
+) {
+  if (!(error instanceof PartnerError) || error.httpStatus !== status) return error;
+  return new PartnerError(code, message, { outcome: 'not-done', httpStatus: status });
+}

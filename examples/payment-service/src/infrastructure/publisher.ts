@@ -1,0 +1,20 @@
+import type { OutboxMessage } from '@kit/tx';
+import { createRedisStreamsPublisher } from '@kit/tx/redis-streams';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+
+/** Where the outbox leads: Redis Streams when there is a Redis, the log otherwise. */
+export function createPublish(redis: Redis | undefined, logger: Logger) {
+  if (redis) return createRedisStreamsPublisher({ redis, maxLength: 1_000_000 });
+  return async (batch: readonly OutboxMessage[]) => {
+    for (const { id, topic, key, payload } of batch) {
+      logger.info({ messageId: id, topic, key, payload }, 'event');
+    }
+  };
+}
+
+export function connectRedis(url: string, logger: Logger): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: 3 });
+  redis.on('error', (error) => logger.warn({ err: error }, 'redis'));
+  return redis;
+}

@@ -1,0 +1,97 @@
+import compress from '@fastify/compress';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import { errorsPlugin } from '@kit/errors/fastify';
+import type { Health } from '@kit/health';
+import { healthPlugin } from '@kit/health/fastify';
+import { metricsPlugin } from '@kit/metrics/fastify';
+import {
+  type AuditLog,
+  getTraceId,
+  runWithTrace,
+  type TraceLogger,
+  traceRequestHeaders,
+  traceResponseHeaders,
+} from '@kit/trace';
+import { tracePlugin } from '@kit/trace/fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler } from 'fastify-type-provider-zod';
+import { adminRoutes, type AdminRoutesOptions } from './routes/admin.ts';
+import { paymentRoutes, type PaymentRoutesOptions } from './routes/payments.ts';
+import { refundRoutes, type RefundRoutesOptions } from './routes/refunds.ts';
+import { settlementRoutes, type SettlementRoutesOptions } from './routes/settlements.ts';
+import { auditPlugin } from './audit.ts';
+import { errors } from './errors.ts';
+import { createSendFailure, mapErrors } from './failures.ts';
+import { isLoopback, mayAdminister } from './access.ts';
+import { openApiPlugin } from './openapi.ts';
+import { validatorCompiler } from './validation.ts';
+
+export interface AppOptions
+  extends
+    Omit<PaymentRoutesOptions, 'sendFailure'>,
+    Omit<RefundRoutesOptions, 'sendFailure'>,
+    SettlementRoutesOptions,
+    AdminRoutesOptions {
+  logger: TraceLogger;
+  health: Health;
+  audit: AuditLog;
+  corsOrigins: string[];
+  trustedProxies: string[];
+  rateLimitPerMinute: number;
+}
+
+/** The HTTP side of the service: what a request meets, from the outside in. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { logger, health, metrics, monitor, adminToken, trustedProxies } = options;
+  const app: FastifyInstance = Fastify({
+    // The trace plugin writes the request log.
+    logger: false,
+    bodyLimit: 64 * 1024,
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
+    // What Fastify answers before any hook (a malformed URL) gets a trace here.
+    frameworkErrors: (error, request, reply) =>
+      runWithTrace({}, () => {
+        void reply.header('x-trace-id', getTraceId()).header('x-request-id', getTraceId());
+        app.errorHandler(error, request, reply);
+      }),
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  await app.register(tracePlugin, {
+    logger,
+    trustInbound: trustedProxies.length > 0 ? trustedProxies : false,
+    ignore: ['/health', '/health/live', '/health/ready', '/health/startup', '/metrics'],
+  });
+  await app.register(metricsPlugin, {
+    metrics,
+    authorize: (request) => isLoopback(request) || mayAdminister(request, adminToken),
+  });
+  await app.register(errorsPlugin, { mappers: [mapErrors], monitor, logger });
+  await app.register(healthPlugin, { health });
+
+  await app.register(helmet);
+  await app.register(cors, {
+    origin: options.corsOrigins.length > 0 ? options.corsOrigins : false,
+    allowedHeaders: ['content-type', 'authorization', 'idempotency-key', ...traceRequestHeaders],
+    exposedHeaders: ['location', 'retry-after', ...traceResponseHeaders],
+  });
+  await app.register(compress, { threshold: 1_024 });
+  await app.register(rateLimit, {
+    max: options.rateLimitPerMinute,
+    timeWindow: '1 minute',
+    allowList: (request) => request.url.startsWith('/health') || request.url.startsWith('/metrics'),
+    errorResponseBuilder: (_request, { ttl }) => errors.SYS_RATE_LIMITED(undefined, { retryAfterMs: ttl }),
+  });
+  await app.register(auditPlugin, { audit: options.audit });
+  await app.register(openApiPlugin);
+
+  const sendFailure = createSendFailure(monitor);
+  await app.register(paymentRoutes, { ...options, sendFailure });
+  await app.register(refundRoutes, { ...options, sendFailure });
+  await app.register(settlementRoutes, options);
+  await app.register(adminRoutes, options);
+  return app;
+}

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, type Platform, startPlatform } from './platform.ts';
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+afterAll(() => platform?.stop());
+
+const good = { amount: 1_250, currency: 'EUR', customerId: 'customer-1' };
+let keys = 0;
+const send = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  platform.request('/v1/payments', {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    headers: { 'content-type': 'application/json', 'idempotency-key': `bad-${(keys += 1)}`, ...headers },
+  });
+
+describe('a request that makes no sense', () => {
+  const bodies: [string, unknown, number, string][] = [
+    ['broken JSON', '{"amount": 12', 400, 'VAL_INVALID_INPUT'],
+    ['an empty body', '', 400, 'VAL_INVALID_INPUT'],
+    ['null', null, 400, 'VAL_INVALID_INPUT'],
+    ['a list', [good], 400, 'VAL_INVALID_INPUT'],
+    ['a number', 5, 400, 'VAL_INVALID_INPUT'],
+    ['no amount', { ...good, amount: undefined }, 400, 'VAL_'],
+    ['an amount as text', { ...good, amount: '1250' }, 400, 'VAL_INVALID_INPUT'],
+    ['a negative amount', { ...good, amount: -1 }, 400, 'VAL_INVALID_INPUT'],
+    ['an amount of zero', { ...good, amount: 0 }, 400, 'VAL_INVALID_INPUT'],
+    ['half a cent', { ...good, amount: 10.5 }, 400, 'VAL_INVALID_INPUT'],
+    [
+      'more than a number holds',
+      '{"amount":1e400,"currency":"EUR","customerId":"c"}',
+      400,
+      'VAL_INVALID_INPUT',
+    ],
+    ['more than is sensible', { ...good, amount: Number.MAX_SAFE_INTEGER }, 400, 'VAL_INVALID_INPUT'],
+    ['an unknown currency', { ...good, currency: 'ABC' }, 400, 'VAL_INVALID_INPUT'],
+    ['a currency in lower case', { ...good, currency: 'eur' }, 400, 'VAL_INVALID_INPUT'],
+    ['the test currency', { ...good, currency: 'XTS' }, 400, 'VAL_INVALID_INPUT'],
+    ['a currency that is an object', { ...good, currency: {} }, 400, 'VAL_INVALID_INPUT'],
+    ['no customer', { ...good, customerId: undefined }, 400, 'VAL_'],
+    ['a blank customer', { ...good, customerId: '   ' }, 400, 'VAL_INVALID_INPUT'],
+    ['a customer of 101 characters', { ...good, customerId: 'c'.repeat(101) }, 400, 'VAL_INVALID_INPUT'],
+    ['a description of 501 characters', { ...good, description: 'd'.repeat(501) }, 400, 'VAL_INVALID_INPUT'],
+    ['a misspelt member', { ...good, descripton: 'x' }, 400, 'VAL_INVALID_INPUT'],
+    [
+      'a poisoned prototype',
+      '{"__proto__":{"admin":true},"amount":1,"currency":"EUR","customerId":"c"}',
+      400,
+      'VAL_',
+    ],
+    ['65 KB', { ...good, description: 'x'.repeat(65 * 1024) }, 413, 'VAL_TOO_LARGE'],
+  ];
+  it.each(bodies)('%s', async (_what, body, status, code) => {
+    const answer = await send(body);
+    expect(answer.status).toBe(status);
+    expectProblem(answer);
+    expect(answer.body.code).toContain(code);
+  });
+
+  it.each([
+    ['missing', undefined],
+    ['empty', ''],
+    ['of 201 characters', 'k'.repeat(201)],
+    ['with a blank', 'two words'],
+  ])('an Idempotency-Key that is %s', async (_what, key) => {
+    const answer = await platform.request('/v1/payments', {
+      json: good,
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    });
+    expect(answer.status).toBe(400);
+    expectProblem(answer);
+    expect(answer.body.code).toBe('VAL_IDEMPOTENCY_KEY');
+  });
+
+  it('another media type', async () => {
+    const answer = await send('amount=1', { 'content-type': 'application/x-www-form-urlencoded' });
+    expect(answer.status).toBe(415);
+    expectProblem(answer);
+  });
+
+  it.each([
+    ['GET', '/v1/payments?limit=0', 400],
+    ['GET', '/v1/payments?limit=many', 400],
+    ['GET', '/v1/payments?cursor=nonsense', 400],
+    ['GET', '/v1/payments?status=lost', 400],
+    ['GET', '/v1/nothing', 404],
+    ['GET', '/v1/payments/%E0%A4%A', 400],
+    ['DELETE', '/v1/payments/1', 404],
+    ['GET', `/v1/payments/${'x'.repeat(90)}`, 400],
+    ['GET', `/v1/payments/${'x'.repeat(500)}`, 414],
+  ])('%s %s', async (method, path, status) => {
+    const answer = await platform.request(path, { method });
+    expect(answer.status).toBe(status);
+    expectProblem(answer);
+  });
+
+  it('lists every invalid field at once', async () => {
+    const { body } = await send({ amount: -1, currency: 'ABC', customerId: '' });
+    expect(body.errors.map(({ field }: { field: string }) => field).toSorted()).toEqual([
+      'amount',
+      'currency',
+      'customerId',
+    ]);
+  });
+
+  it('leaves nothing behind: no payment, no call to a partner', async () => {
+    expect((await platform.request('/v1/payments')).body.items).toEqual([]);
+    for (const name of ['risk', 'order', 'channel'] as const)
+      expect(await platform.effects(name)).toEqual([]);
+  });
+});
+
+function expectProblem({ status, headers, body }: Answer): void {
+  expect(headers.get('content-type')).toContain('application/problem+json');
+  expect(body.status).toBe(status);
+  expect(body.code).toMatch(/^(VAL|RES|AUTH|SYS)_/);
+  expect(body.traceId).toMatch(/^[0-9a-f]{8}$/);
+  expect(headers.get('x-trace-id')).toBe(body.traceId);
+}

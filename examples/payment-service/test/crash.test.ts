@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engines } from './engines.ts';
+import { eventually, type Platform, startPlatform } from './platform.ts';
+
+describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
+  let database: Awaited<ReturnType<typeof start>>;
+  let platform: Platform;
+  beforeAll(async () => {
+    database = await start();
+    platform = await startPlatform({ DATABASE_URL: database.url, SAGA_LEASE_MS: '1000' });
+  });
+  afterAll(async () => {
+    await platform?.stop();
+    await database?.stop();
+  });
+
+  it.each(['risk', 'order', 'channel'] as const)(
+    'in the middle of the call to %s finishes the payment',
+    async (name) => {
+      await platform.breakPartner(name, { latencyMs: 600, afterEffect: true });
+      const key = randomUUID();
+      const before = (await platform.effects(name)).length;
+      const lost = platform.pay({ customerId: `killed-at-${name}` }, key).catch(() => 'the connection broke');
+      await eventually(
+        () => platform.effects(name),
+        (effects) => effects.length > before,
+      );
+      await platform.killService();
+      expect(await lost).toBe('the connection broke');
+      await platform.heal(name);
+
+      await platform.startService();
+      const [payment] = await eventually(
+        async () => (await platform.request(`/v1/payments?customerId=killed-at-${name}`)).body.items,
+        ([payment]) => payment?.status === 'paid' || payment?.status === 'failed',
+      );
+      const again = await platform.pay({ customerId: `killed-at-${name}` }, key);
+      expect(again.headers.get('location')).toContain(payment.id);
+      const charges = await platform.effects('channel', { reference: payment.id, kind: 'charge' });
+      expect(charges).toHaveLength(payment.status === 'paid' ? 1 : 0);
+    },
+  );
+
+  it('has lost and doubled nothing in the books', async () => {
+    const { body } = await platform.request('/v1/ledger/balances');
+    const channel = body.items.find(({ account }: { account: string }) => account === 'channel');
+    const charges = await platform.effects('channel', { kind: 'charge' });
+    expect(channel.balance).toBe(charges.reduce((sum, { amount }) => sum + amount, 0));
+  });
+});
