@@ -1,0 +1,92 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { otelNaming } from '../otel.js';
+import { kitNaming } from '../http-naming.js';
+import { checkMetricName } from '../labels.js';
+import { checkNumber } from '../options.js';
+import { dashboardFiles } from './dashboards.js';
+import { ruleFiles } from './rules.js';
+import { createTranslator } from './translate.js';
+
+const HELP = `npx @kit/metrics <command> --out <folder> [options]
+
+  dashboards   Grafana dashboards as JSON
+  rules        Prometheus alerts and recording rules, and Alertmanager examples
+
+  --out        folder the files go to; made if it is not there
+  --prefix     the prefix that createMetrics was given
+  --naming     kit (default) or otel: the names of the HTTP metrics
+  --slo        share of requests that must not fail, for the burn rates (default 0.999)
+  --runbook    where the runbook is (default https://github.com/kit/kit/blob/main/docs/runbook.md)
+`;
+
+/** Files by their path below `--out`. */
+export type GeneratedFiles = Record<string, string>;
+
+export interface CliOutput {
+  out(text: string): void;
+  error(text: string): void;
+}
+
+const terminal: CliOutput = {
+  out: (text) => void process.stdout.write(text),
+  error: (text) => void process.stderr.write(text),
+};
+
+/** Runs the command line; returns the exit code: 0, or 2 for a command that makes no sense. */
+export function runCli(args: string[], output: CliOutput = terminal): number {
+  try {
+    const { command, folder, files } = read(args);
+    if (!files) {
+      output.out(HELP);
+      return command === 'help' ? 0 : 2;
+    }
+    write(folder, files);
+    output.out(`${Object.keys(files).length} files written to ${folder}\n`);
+    return 0;
+  } catch (error) {
+    output.error(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
+}
+
+function read(args: string[]): { command: string; folder: string; files?: GeneratedFiles } {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      prefix: { type: 'string', default: '' },
+      naming: { type: 'string', default: 'kit' },
+      slo: { type: 'string', default: '0.999' },
+      runbook: { type: 'string', default: 'https://github.com/kit/kit/blob/main/docs/runbook.md' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [command = '', ...rest] = positionals;
+  if (values.help) return { command: 'help', folder: '' };
+  if (command === '') return { command, folder: '' };
+  if (rest.length > 0) throw new Error(`unexpected "${rest.join(' ')}"`);
+  if (command !== 'dashboards' && command !== 'rules') throw new Error(`unknown command "${command}"`);
+  if (!values.out) throw new Error('--out must name a folder');
+  if (values.prefix !== '') checkMetricName(values.prefix, '--prefix');
+  if (values.naming !== 'kit' && values.naming !== 'otel') {
+    throw new Error(`--naming must be kit or otel, got ${values.naming}`);
+  }
+  const translate = createTranslator(values.prefix, values.naming === 'otel' ? otelNaming : kitNaming);
+  const slo = checkNumber('--slo', Number(values.slo), 0.5, 0.999999);
+  const files =
+    command === 'dashboards'
+      ? dashboardFiles(translate)
+      : ruleFiles({ translate, slo, runbook: values.runbook });
+  return { command, folder: values.out, files };
+}
+
+function write(folder: string, files: GeneratedFiles): void {
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(folder, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}

@@ -1,0 +1,171 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { catalogue, type CataloguedMetric } from '../scripts/catalogue.js';
+import { generatedFiles } from '../scripts/generated-files.js';
+import { alerts } from '../src/cli/alerts.js';
+import { dashboards } from '../src/cli/dashboards.js';
+import { runCli } from '../src/cli/main.js';
+import { recordingRules } from '../src/cli/recording-rules.js';
+import { createTranslator } from '../src/cli/translate.js';
+import { otelNaming } from '../src/otel.js';
+import { kitNaming } from '../src/http-naming.js';
+
+const root = new URL('../../../', import.meta.url);
+
+describe('the generated files', () => {
+  it('in deploy/ and docs/ are what the generator writes now (npm run generate in packages/metrics)', async () => {
+    for (const [path, text] of Object.entries(await generatedFiles())) {
+      expect(existsSync(new URL(path, root)), `${path} is missing`).toBe(true);
+      expect(readFileSync(new URL(path, root), 'utf8') === text, `${path} is out of date`).toBe(true);
+    }
+  });
+});
+
+describe('dashboards and rules', () => {
+  let metrics: CataloguedMetric[];
+  beforeAll(async () => {
+    metrics = await catalogue();
+  });
+  const expressions = [
+    ...dashboards.flatMap(({ panels }) =>
+      panels.flatMap(({ queries }) => queries.map(([expression]) => expression)),
+    ),
+    ...alerts.map(({ value }) => value),
+    ...recordingRules.map(({ expr }) => expr),
+  ];
+
+  it('use only metrics that are emitted, and rules that are recorded', () => {
+    const known = new Set(
+      metrics.flatMap(({ name, type }) =>
+        type === 'histogram' ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+      ),
+    );
+    for (const { record } of recordingRules) known.add(record);
+    const used = expressions.flatMap(
+      (expression) =>
+        expression
+          .replaceAll(/"[^"]*"/g, '')
+          .match(/(?:\b(?:http|kit|business|process|nodejs)_\w+|\bjob\w*:[\w:]+)/g) ?? [],
+    );
+    expect(used.length).toBeGreaterThan(80);
+    expect([...new Set(used)].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('select and group by labels that those metrics have', () => {
+    const labels = new Set(['job', 'instance', 'le', ...metrics.flatMap(({ labels }) => labels)]);
+    const used = expressions.flatMap((expression) => [
+      ...[...expression.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list]) =>
+        list!.split(',').map((label) => label.trim()),
+      ),
+      ...[...expression.matchAll(/[{,](\w+)(?:=|!=|=~)"/g)].map(([, label]) => label!),
+    ]);
+    expect(used.filter((label) => !labels.has(label))).toEqual([]);
+  });
+
+  it('cover what the design page asks for: six dashboards with complete panels', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kit-dashboards-'));
+    runCli(['dashboards', '--out', folder], { out() {}, error() {} });
+    const files = readdirSync(folder);
+    expect(files.sort()).toEqual(
+      ['application', 'database', 'endpoints', 'overview', 'redis', 'reliability'].map(
+        (name) => `kit-${name}.json`,
+      ),
+    );
+    for (const file of files) {
+      const dashboard = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
+        panels: any[];
+        uid: string;
+      };
+      expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+      for (const panel of dashboard.panels) {
+        expect(panel.title).toMatch(/\w/);
+        expect(panel.datasource).toEqual({ type: 'prometheus', uid: '${datasource}' });
+        expect(panel.gridPos).toMatchObject({ w: 8, h: 8 });
+        expect(panel.gridPos.x + panel.gridPos.w).toBeLessThanOrEqual(24);
+        expect(panel.targets.map(({ refId }: any) => refId)).toEqual(
+          ['A', 'B', 'C'].slice(0, panel.targets.length),
+        );
+        for (const { expr, datasource } of panel.targets) {
+          expect(expr).not.toContain('$');
+          expect(datasource).toEqual(panel.datasource);
+        }
+      }
+    }
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('other names', () => {
+  const expression =
+    'sum by (job, method, route) (rate(http_requests_total{status_code=~"5.."}[5m])) / kit_db_up + job:http_requests:rate5m';
+
+  it('get the prefix on metrics and nowhere else', () => {
+    expect(createTranslator('shop_', kitNaming)(expression)).toBe(
+      'sum by (job, method, route) (rate(shop_http_requests_total{status_code=~"5.."}[5m])) / shop_kit_db_up + job:http_requests:rate5m',
+    );
+  });
+
+  it('follow the semantic conventions of OpenTelemetry', () => {
+    const translate = createTranslator('', otelNaming);
+    expect(translate(expression)).toBe(
+      'sum by (job, http_request_method, http_route) (rate(http_server_request_duration_seconds_count{http_response_status_code=~"5.."}[5m])) / kit_db_up + job:http_requests:rate5m',
+    );
+    expect(translate('http_request_duration_seconds_bucket')).toBe(
+      'http_server_request_duration_seconds_bucket',
+    );
+    expect(translate('http_requests_in_flight')).toBe('http_server_active_requests');
+  });
+});
+
+describe('the command line', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kit-cli-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const run = (...args: string[]) => {
+    const said = { out: '', error: '' };
+    const code = runCli(args, { out: (text) => (said.out += text), error: (text) => (said.error += text) });
+    return { code, ...said };
+  };
+
+  it('says what it can do', () => {
+    expect(run('--help')).toMatchObject({ code: 0, error: '' });
+    expect(run('--help').out).toContain('dashboards');
+    expect(run()).toMatchObject({ code: 2 });
+  });
+
+  it('writes into folders that were not there', () => {
+    const out = join(folder, 'a/b');
+    expect(run('rules', '--out', out, '--runbook', 'https://wiki.example/runbook')).toMatchObject({
+      code: 0,
+    });
+    expect(readFileSync(join(out, 'kit-alerts.yml'), 'utf8')).toContain(
+      'https://wiki.example/runbook#sagastuck',
+    );
+    const routes = parseYaml(readFileSync(join(out, 'alertmanager/alertmanager.yml.example'), 'utf8')) as {
+      route: { receiver: string; routes: { receiver: string }[] };
+      receivers: { name: string }[];
+    };
+    const receivers = routes.receivers.map(({ name }) => name);
+    for (const receiver of [routes.route.receiver, ...routes.route.routes.map((route) => route.receiver)]) {
+      expect(receivers).toContain(receiver);
+    }
+  });
+
+  it.each([
+    [['graphs', '--out', 'x'], 'unknown command "graphs"'],
+    [['rules'], '--out must name a folder'],
+    [['rules', '--out', 'x', '--slo', '2'], '--slo must be a number from 0.5'],
+    [['rules', '--out', 'x', '--slo', 'most'], '--slo must be'],
+    [['rules', '--out', 'x', '--prefix', 'a-b'], '--prefix must match'],
+    [['rules', '--out', 'x', '--naming', 'other'], '--naming must be kit or otel'],
+    [['rules', 'more', '--out', 'x'], 'unexpected "more"'],
+    [['rules', '--colour'], '--colour'],
+  ])('refuses %j', (args, message) => {
+    const { code, error } = run(...args);
+    expect(code).toBe(2);
+    expect(error).toContain(message);
+    expect(existsSync('x')).toBe(false);
+  });
+});
