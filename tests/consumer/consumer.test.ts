@@ -65,17 +65,17 @@ describe.concurrent('the packed packages in a project that is not ours', { timeo
 
   it('serve requests in an ESM project with Express and Fastify', async () => {
     const folder = await install('esm');
-    expect(await execute(folder, 'main.mjs')).toContain('express: ok\nfastify: ok');
+    expect(await execute(folder, 'main.mjs')).toMatch(/^express: ok$[^]*^fastify: ok$/m);
   });
 
   it('serve requests in a CommonJS project with Express and Fastify', async () => {
     const folder = await install('cjs');
-    expect(await execute(folder, 'main.cjs')).toContain('express: ok\nfastify: ok');
+    expect(await execute(folder, 'main.cjs')).toMatch(/^express: ok$[^]*^fastify: ok$/m);
   });
 
   it('serve requests in a Nest project on both platforms', async () => {
     const folder = await install('nest');
-    expect(await execute(folder, 'main.mjs')).toContain('nest on express: ok\nnest on fastify: ok');
+    expect(await execute(folder, 'main.mjs')).toMatch(/^nest on express: ok$[^]*^nest on fastify: ok$/m);
   });
 
   it('load under Jest', async () => {
