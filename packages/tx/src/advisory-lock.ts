@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { currentFrame } from './context.js';
 import type { Core } from './core.js';
-import { LockUnavailableError } from './errors.js';
+import { TransactionTimeoutError } from './errors.js';
 import { execute } from './knex-port.js';
 import { show } from './options.js';
 
@@ -44,7 +44,9 @@ async function lockOnMysql(
   const [rows] = (await db.raw('select get_lock(?, ?) as locked', [lock, foreverSeconds])) as [
     { locked: number | null }[],
   ];
-  if (rows[0]?.locked !== 1) throw new LockUnavailableError(`Advisory lock "${name}" could not be taken`);
+  // NULL: the wait was ended by max_statement_time or KILL.
+  if (rows[0]?.locked !== 1)
+    throw new TransactionTimeoutError(`Advisory lock "${name}" did not come free in time`);
   const { physical } = frame.scope;
   physical.beforeRelease.push(async () => {
     await execute(physical.client, physical.connection, `DO RELEASE_LOCK('${lock}')`);

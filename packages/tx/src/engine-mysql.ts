@@ -49,6 +49,17 @@ export const mysqlEngine: Engine = {
 
   position: logPosition,
 
+  replayed: {
+    async ask(client, connection, wanted) {
+      const sql = isMariaDb(connection)
+        ? `SELECT MASTER_GTID_WAIT('${wanted}', 0) = 0 AS reached`
+        : `SELECT GTID_SUBSET('${wanted}', @@global.gtid_executed) AS reached`;
+      const [rows] = (await execute(client, connection, sql)) as [{ reached: number | null }[]];
+      return rows[0]?.reached === 1 ? wanted : undefined;
+    },
+    includes: (reached, wanted) => reached === wanted,
+  },
+
   async restore(client, connection, options) {
     if (options.timeoutMs === undefined) return;
     const setting = isMariaDb(connection) ? 'max_statement_time' : 'max_execution_time';

@@ -96,15 +96,10 @@ export const postgresEngine: Engine = {
   },
 
   replayed: {
-    async ask(client) {
-      const connection = await client.acquireConnection();
-      try {
-        const sql = 'SELECT pg_last_wal_replay_lsn()::text AS position';
-        const response = (await execute(client, connection, sql)) as PgResult;
-        return (response.rows?.[0]?.position ?? undefined) as string | undefined;
-      } finally {
-        void client.releaseConnection(connection);
-      }
+    async ask(client, connection) {
+      const sql = 'SELECT pg_last_wal_replay_lsn()::text AS position';
+      const response = (await execute(client, connection, sql)) as PgResult;
+      return (response.rows?.[0]?.position ?? undefined) as string | undefined;
     },
     includes: (reached, wanted) => logSequence(reached) >= logSequence(wanted),
   },

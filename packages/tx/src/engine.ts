@@ -47,8 +47,8 @@ export interface Engine {
   position?(client: KnexClient, connection: Connection): Promise<string | undefined>;
   /** How far a replica has replayed the primary's log; SQLite has no log. */
   replayed?: {
-    /** What the replica has replayed; asked with the wanted position. */
-    ask(client: KnexClient, wanted: string): Promise<string | undefined>;
+    /** What a replica's connection says it has replayed; undefined if that is not what is wanted. */
+    ask(client: KnexClient, connection: Connection, wanted: string): Promise<string | undefined>;
     /** Whether who has replayed `reached` has replayed `wanted`. */
     includes(reached: string, wanted: string): boolean;
   };

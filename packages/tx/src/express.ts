@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { createIdempotencyHandler, type HttpIdempotencyOptions } from './index.js';
+import { createIdempotencyHandler, createTxHandler, type HttpIdempotencyOptions } from './index.js';
 
 /**
  * Answers a request whose `Idempotency-Key` and body came before with the stored response; mount it after the body parser.
@@ -15,4 +15,17 @@ import { createIdempotencyHandler, type HttpIdempotencyOptions } from './index.j
  */
 export function idempotencyMiddleware(options: HttpIdempotencyOptions<Request>): RequestHandler {
   return createIdempotencyHandler(options);
+}
+
+/**
+ * Gives every request a context of its own in which it reads what it wrote. It opens no transaction: that would
+ * hold a connection until the response has ended.
+ *
+ * @example
+ * import express from 'express';
+ * import { txMiddleware } from '@kit/tx/express';
+ * express().use(txMiddleware());
+ */
+export function txMiddleware(): RequestHandler {
+  return createTxHandler();
 }

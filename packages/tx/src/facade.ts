@@ -89,9 +89,10 @@ function createAmbientClient(core: Core): KnexClient {
 
   const overrides: Partial<AmbientClient> & ThisType<AmbientClient> = {
     async acquireConnection() {
-      core.assertOpen();
       core.guard?.checkEntry(core.name);
       const place = placeOf(core, this.boundFrame);
+      // What began before `close` may end.
+      if (place === undefined) core.assertOpen();
       if (place?.kind === 'tx') {
         if (place.scope.closed) throw closedScopeError(place.scope);
         return place.scope.physical.connection;

@@ -8,8 +8,20 @@ export {
   type AsyncMethodDecorator,
   type ManagerChoice,
 } from './transactional.js';
-export { createLock, type AcquireOptions, type HeldLock, type Lock, type LockOptions, type LockRedis } from './lock.js';
-export { addTxHooks, createTxHandler, runWithReadYourWrites, type TxHookableFastify } from './request-context.js';
+export {
+  createLock,
+  type AcquireOptions,
+  type HeldLock,
+  type Lock,
+  type LockOptions,
+  type LockRedis,
+} from './lock.js';
+export {
+  addTxHooks,
+  createTxHandler,
+  runWithReadYourWrites,
+  type TxHookableFastify,
+} from './request-context.js';
 export type { AdvisoryKey } from './advisory-lock.js';
 export type { AmbientKnex } from './ambient-knex.js';
 export type { RunContext, Work } from './call.js';

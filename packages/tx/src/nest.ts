@@ -11,6 +11,9 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { createIdempotencyWrapper, type HttpIdempotencyOptions } from './index.js';
 
+export { ReadOnly, Transactional } from './index.js';
+export { TX_MANAGER, TxModule, type TxModuleAsyncOptions, type TxModuleOptions } from './nest-tx.js';
+
 /** Injection token of the options given to `IdempotencyModule`. */
 export const IDEMPOTENCY_OPTIONS: unique symbol = Symbol.for('@kit/tx/nest/idempotency');
 

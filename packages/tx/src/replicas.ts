@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { currentContext, sharedState } from './context.js';
 import type { Engine } from './engine.js';
 import type { KnexClient } from './knex-port.js';
+import { leaseConnection, returnConnection } from './lease.js';
 import { createPositions, unknownPosition } from './positions.js';
 
 /** Chooses the server of a read. */
@@ -24,6 +26,8 @@ interface Replica {
 
 const firstPauseMs = 1_000;
 const longestPauseMs = 30_000;
+/** A replica that takes longer to say how far it is is no help. */
+const askLimitMs = 1_000;
 
 export function createReplicaRouter(
   primary: KnexClient,
@@ -49,12 +53,21 @@ export function createReplicaRouter(
     if (position === unknownPosition || engine.replayed === undefined) return false;
     if (replica.replayed !== undefined && engine.replayed.includes(replica.replayed, position)) return true;
     try {
-      replica.replayed = await engine.replayed.ask(replica.client, position);
+      replica.replayed = await withinLimit(askReplica(replica.client, position));
     } catch {
       markDown(replica.client);
       return false;
     }
     return replica.replayed !== undefined && engine.replayed.includes(replica.replayed, position);
+  }
+
+  async function askReplica(client: KnexClient, position: string): Promise<string | undefined> {
+    const connection = await leaseConnection(client, engine, 'read');
+    try {
+      return await engine.replayed?.ask(client, connection, position);
+    } finally {
+      returnConnection(client, connection);
+    }
   }
 
   function markDown(client: KnexClient): void {
@@ -88,4 +101,18 @@ export function createReplicaRouter(
       currentContext().positions?.note(primary, position ?? unknownPosition);
     },
   };
+}
+
+async function withinLimit<T>(asked: Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  try {
+    return await Promise.race([
+      asked,
+      delay(askLimitMs, undefined, { ref: false, signal: limit.signal }).then(() => {
+        throw new Error(`no answer within ${askLimitMs} ms`);
+      }),
+    ]);
+  } finally {
+    limit.abort();
+  }
 }

@@ -141,7 +141,7 @@ async function begin(core: Core, options: RunOptions, abort: Abort): Promise<Phy
 /** BEGIN on a connection of this pool that the domain guard has seen. */
 export async function beginOn(core: Core, client: KnexClient, options: RunOptions): Promise<Physical> {
   const { engine, gateTimeoutMs, name } = core;
-  const connection = await leaseConnection(client, engine, 'write');
+  const connection = await leaseConnection(client, engine, options.readOnly === true ? 'read' : 'write');
   try {
     await core.guard?.checkConnection(client, connection);
   } catch (error) {

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createTransactionManager, isDomainViolationError, type TransactionManager } from '../src/index.js';
+import { engines, openDatabase, type TestDatabase } from './support/databases.js';
+
+const reasonOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+
+describe.each(engines)('the domain guard on %s', (engine) => {
+  let database: TestDatabase;
+  let knex: Knex;
+  let home: string;
+  const managers: TransactionManager[] = [];
+
+  beforeAll(async () => {
+    database = await openDatabase(engine);
+    knex = database.pool();
+    home = { postgres: 'postgres', mysql: 'kit', sqlite: database.url }[engine];
+  });
+  afterAll(() => database.close());
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    for (const tm of managers.splice(0)) await tm.close();
+  });
+
+  const manager = (domain: object, primary = knex) => {
+    const tm = createTransactionManager({
+      name: (domain as { name: string }).name,
+      primary,
+      domain: domain as never,
+    });
+    managers.push(tm);
+    return tm;
+  };
+  const use = (tm: TransactionManager) => tm.db.raw('select 1').then(() => {});
+
+  it('lets its own database in', async () => {
+    const tm = manager({ name: 'home', allow: [{ database: home }], mode: 'strict' });
+    await use(tm);
+    await tm.run(() => use(tm));
+    await tm.read(() => use(tm));
+  });
+
+  it('refuses a stranger in strict mode, in every way to a connection, again and again', async () => {
+    const tm = manager({ name: 'strict', allow: [{ database: 'elsewhere' }], mode: 'strict' });
+    for (let round = 0; round < 2; round += 1)
+      for (const call of [
+        () => use(tm),
+        () => tm.run(() => use(tm)),
+        () => tm.read(() => use(tm)),
+        () => tm.read({ snapshot: true }, () => use(tm)),
+      ])
+        expect(isDomainViolationError(await reasonOf(call()))).toBe(true);
+    expect(knex.client.pool.numUsed()).toBe(0);
+  });
+
+  it('warns of it otherwise', async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    await use(manager({ name: 'lenient', allow: [{ database: 'elsewhere' }] }));
+    await delay(10);
+    process.off('warning', listen);
+    expect(warnings).toMatchObject([{ code: 'KIT_TX_DOMAIN_VIOLATION' }]);
+  });
+
+  it('is strict by STRICT_DOMAIN_GUARD', async () => {
+    vi.stubEnv('STRICT_DOMAIN_GUARD', 'true');
+    const tm = manager({ name: 'by environment', allow: [{ database: 'elsewhere' }] });
+    expect(isDomainViolationError(await reasonOf(use(tm)))).toBe(true);
+  });
+
+  if (engine !== 'sqlite')
+    it('compares the host where one is given', async () => {
+      await use(manager({ name: 'local', allow: [{ host: 'localhost', database: home }], mode: 'strict' }));
+      const tm = manager({ name: 'remote', allow: [{ host: 'db.example', database: home }], mode: 'strict' });
+      expect(isDomainViolationError(await reasonOf(use(tm)))).toBe(true);
+    });
+
+  it("refuses another domain's manager inside a scope, and the same domain's not", async () => {
+    const one = manager({ name: 'one', allow: [{ database: home }], mode: 'strict' });
+    const other = manager({ name: 'other', allow: [{ database: home }], mode: 'strict' }, database.pool());
+    for (const call of [() => other.run(async () => {}), () => other.read(async () => {}), () => use(other)])
+      expect(isDomainViolationError(await reasonOf(one.run(() => call())))).toBe(true);
+    expect(isDomainViolationError(await reasonOf(one.read(() => other.run(async () => {}))))).toBe(true);
+    await one.run(() => one.run(() => use(one)));
+    await other.run(async () => {});
+  });
+});

@@ -1,0 +1,225 @@
+import { copyFileSync } from 'node:fs';
+import knexFactory, { type Knex } from 'knex';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hasServer, startMariaDb, startPostgres, type TestServer } from 'kit-tooling/servers';
+import { createTransactionManager, runWithReadYourWrites, type TransactionManager } from '../src/index.js';
+import { openDatabase, resetEntries } from './support/databases.js';
+import { startStandby } from './support/replication.js';
+
+const log = { warn() {}, error() {}, debug() {}, deprecate() {} };
+
+describe('a streaming replica of PostgreSQL', () => {
+  let primaryServer: TestServer;
+  let standbyServer: TestServer;
+  let primary: Knex;
+  let standby: Knex;
+  let tm: TransactionManager;
+
+  const connect = (server: TestServer) =>
+    knexFactory({
+      client: 'pg',
+      connection: server.url,
+      pool: { min: 0, max: 4 },
+      log,
+      acquireConnectionTimeout: 3_000,
+    });
+
+  beforeAll(async () => {
+    primaryServer = await startPostgres();
+    standbyServer = await startStandby(primaryServer);
+    primary = connect(primaryServer);
+    standby = connect(standbyServer);
+    await resetEntries(primary);
+  });
+  afterAll(async () => {
+    await primary.destroy();
+    await standby.destroy();
+    await standbyServer.stop();
+    await primaryServer.stop();
+  });
+  beforeEach(async () => {
+    await resume();
+    tm = createTransactionManager({ name: 'replicated', primary, replicas: [standby] });
+    return () => tm.close();
+  });
+
+  const pause = () => standby.raw('select pg_wal_replay_pause()');
+  const resume = () => standby.raw('select pg_wal_replay_resume()');
+  /** Which server answers a read here. */
+  const servedBy = () =>
+    tm.read(async () => {
+      const { rows } = await tm.db.raw('select pg_is_in_recovery() as standby');
+      return rows[0].standby ? 'replica' : 'primary';
+    });
+  let counter = 0;
+  const write = async () => {
+    counter += 1;
+    const label = `row ${counter}`;
+    await tm.run(async () => void (await tm.db('entry').insert({ label })));
+    return label;
+  };
+  const find = (label: string) => tm.read(() => tm.db('entry').where({ label }).first());
+
+  it('serves what has written nothing', async () => {
+    await runWithReadYourWrites(async () => expect(await servedBy()).toBe('replica'));
+    expect(await tm.run({ readOnly: true }, servedBy)).toBe('replica');
+    expect(await tm.run({ readOnly: true, snapshot: true }, servedBy)).toBe('replica');
+  });
+
+  it('300 times write, then read, while replay is paused and resumed: none is stale', async () => {
+    let stale = 0;
+    for (let round = 0; round < 300; round += 1) {
+      if (round % 50 === 10) await pause();
+      if (round % 50 === 40) await resume();
+      await runWithReadYourWrites(async () => {
+        const label = await write();
+        if ((await find(label)) === undefined) stale += 1;
+      });
+    }
+    expect(stale).toBe(0);
+  });
+
+  it('none is stale without a request context either, and none after an autocommitted write', async () => {
+    await pause();
+    const label = await write();
+    expect(await find(label)).toBeDefined();
+    await runWithReadYourWrites(async () => {
+      await tm.db('entry').insert({ label: 'autocommitted' });
+      expect(await find('autocommitted')).toBeDefined();
+    });
+    await resume();
+  });
+
+  it('is used again by the writer once it has replayed the write, and meanwhile by the others', async () => {
+    await pause();
+    await runWithReadYourWrites(async () => {
+      await write();
+      expect(await servedBy()).toBe('primary');
+      await runWithReadYourWrites(async () => expect(await servedBy()).toBe('replica'));
+      await resume();
+      await expect.poll(servedBy).toBe('replica');
+    });
+  });
+
+  it('that is dead is replaced by the primary, and comes back', async () => {
+    await runWithReadYourWrites(async () => {
+      expect(await servedBy()).toBe('replica');
+      await standbyServer.kill();
+      expect(await servedBy()).toBe('primary');
+      expect(await tm.read({ snapshot: true }, servedBy)).toBe('primary');
+      await standbyServer.restart();
+      await expect.poll(servedBy, { timeout: 15_000, interval: 200 }).toBe('replica');
+    });
+  });
+
+  it('that dies during a read does not fail the read', async () => {
+    await runWithReadYourWrites(async () => {
+      const answers = await tm.read(async () => {
+        const before = await servedBy();
+        await standbyServer.kill();
+        return [before, await servedBy()];
+      });
+      expect(answers).toEqual(['replica', 'primary']);
+    });
+    await standbyServer.restart();
+  });
+
+  it('serves no write: inside tm.run everything is on the primary', async () => {
+    await tm.run(async () => {
+      const { rows } = await tm.db.raw('select pg_is_in_recovery() as standby');
+      expect(rows[0].standby).toBe(false);
+      expect(await servedBy()).toBe('primary');
+    });
+  });
+});
+
+describe.runIf(hasServer('mariadb'))('a replica of MariaDB', () => {
+  let servers: TestServer[];
+  let pools: Knex[];
+  let tm: TransactionManager;
+
+  beforeAll(async () => {
+    servers = await Promise.all(
+      ['1', '2'].map((id) =>
+        startMariaDb({ settings: { 'server-id': id, 'log-bin': 'on', 'gtid-strict-mode': '1' } }),
+      ),
+    );
+    pools = servers.map(({ url }) =>
+      knexFactory({ client: 'mysql2', connection: url, pool: { min: 0, max: 4 }, log }),
+    );
+    const [primary, replica] = pools as [Knex, Knex];
+    await primary.raw("create user 'copy'@'%' identified by 'copy'");
+    await primary.raw("grant replication slave on *.* to 'copy'@'%'");
+    await replica.raw('reset master');
+    await replica.raw(
+      `change master to master_host='127.0.0.1', master_port=${servers[0]!.port}, master_user='copy', master_password='copy', master_use_gtid=slave_pos`,
+    );
+    await replica.raw('start slave');
+    await resetEntries(primary);
+    tm = createTransactionManager({ name: 'gtid', primary, replicas: [replica] });
+    await vi.waitUntil(() => replica.schema.hasTable('entry'), { timeout: 10_000 });
+  });
+  afterAll(async () => {
+    await tm.close();
+    for (const knex of pools) await knex.destroy();
+    for (const server of servers) await server.stop();
+  });
+
+  const servedBy = () =>
+    tm.read(async () => {
+      const [rows] = await tm.db.raw('select @@server_id as id');
+      return rows[0].id === 2 ? 'replica' : 'primary';
+    });
+
+  it('is used once it has applied the writes of the flow', async () => {
+    await runWithReadYourWrites(async () => {
+      expect(await servedBy()).toBe('replica');
+      await pools[1]!.raw('stop slave sql_thread');
+      await tm.run(async () => void (await tm.db('entry').insert({ label: 'mine' })));
+      expect(await servedBy()).toBe('primary');
+      expect(await tm.read(() => tm.db('entry').pluck('label'))).toEqual(['mine']);
+      await pools[1]!.raw('start slave sql_thread');
+      await expect.poll(servedBy, { timeout: 10_000 }).toBe('replica');
+      expect(await tm.read(() => tm.db('entry').pluck('label'))).toEqual(['mine']);
+    });
+  });
+});
+
+describe('replicas of SQLite', () => {
+  it('on the same file are read at once, on another file only before the first write', async () => {
+    const database = await openDatabase('sqlite');
+    const primary = database.pool();
+    await primary.raw('pragma journal_mode = wal');
+    await resetEntries(primary);
+    await primary('entry').insert({ label: 'old' });
+    await primary.raw('pragma wal_checkpoint(truncate)');
+    const copy = `${database.url}.copy`;
+    copyFileSync(database.url, copy);
+    const sameFile = createTransactionManager({ name: 'same', primary, replicas: [database.pool()] });
+    const otherFile = createTransactionManager({
+      name: 'other',
+      primary,
+      replicas: [database.pool({ connection: { filename: copy } })],
+    });
+    const find = (tm: TransactionManager) => tm.read(() => tm.db('entry').orderBy('id').pluck('label'));
+    await runWithReadYourWrites(async () => {
+      await sameFile.run(async () => void (await sameFile.db('entry').insert({ label: 'new' })));
+      expect(await find(sameFile)).toEqual(['old', 'new']);
+      expect(await find(otherFile)).toEqual(['old', 'new']);
+    });
+    await runWithReadYourWrites(async () => expect(await find(otherFile)).toEqual(['old']));
+    await sameFile.close();
+    await otherFile.close();
+    await database.close();
+  });
+
+  it('must be of the primary’s kind', async () => {
+    const database = await openDatabase('sqlite');
+    const foreign = knexFactory({ client: 'pg', connection: 'postgres://127.0.0.1:1/none' });
+    expect(() => createTransactionManager({ primary: database.pool(), replicas: [foreign] })).toThrow(
+      "replicas[0] must be of the primary's kind better-sqlite3, got pg",
+    );
+    await foreign.destroy();
+    await database.close();
+  });
+});

@@ -1,0 +1,416 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { recordChannels } from 'kit-tooling/channels';
+import {
+  createTransactionManager,
+  isAfterCommitError,
+  isDanglingQueryError,
+  isPropagationError,
+  isTransactionClosedError,
+  isUnexpectedRollbackError,
+  transactional,
+  type TransactionManager,
+} from '../src/index.js';
+import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+
+describe.each(engines)('scopes on %s', (engine) => {
+  let database: TestDatabase;
+  let knex: Knex;
+  let tm: TransactionManager;
+
+  beforeAll(async () => {
+    database = await openDatabase(engine);
+    knex = database.pool();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await resetEntries(knex);
+    tm = createTransactionManager({ name: 'scopes', primary: knex });
+    return () => tm.close();
+  });
+
+  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
+  const reasonOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+  const boom = new Error('boom');
+
+  describe('hooks', () => {
+    it('run in order, awaited, after the connection is released', async () => {
+      const order: string[] = [];
+      const value = await tm.run(async () => {
+        tm.afterCommit(async () => {
+          order.push(`used ${knex.client.pool.numUsed()}`);
+          await delay(5);
+          order.push('first');
+        });
+        tm.afterCommit(() => order.push('second'));
+        tm.afterRollback(() => order.push('never'));
+        await add('a');
+        order.push('body');
+        return 'value';
+      });
+      expect(value).toBe('value');
+      expect(order).toEqual(['body', 'used 0', 'first', 'second']);
+    });
+
+    it('afterRollback runs instead when the function throws', async () => {
+      const order: string[] = [];
+      const reason = await reasonOf(
+        tm.run(async () => {
+          tm.afterCommit(() => order.push('never'));
+          tm.afterRollback(() => order.push('rolled back'));
+          await add('a');
+          throw boom;
+        }),
+      );
+      expect(reason).toBe(boom);
+      expect(order).toEqual(['rolled back']);
+    });
+
+    it('a throwing afterCommit hook is an AfterCommitError, the others run and the commit stays', async () => {
+      const order: string[] = [];
+      const reason = await reasonOf(
+        tm.run(async () => {
+          tm.afterCommit(() => {
+            throw boom;
+          });
+          tm.afterCommit(() => order.push('second'));
+          await add('kept');
+          return 7;
+        }),
+      );
+      expect(isAfterCommitError(reason)).toBe(true);
+      expect(reason).toMatchObject({ cause: boom, result: 7, code: 'KIT_TX_AFTER_COMMIT' });
+      expect(order).toEqual(['second']);
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+
+    it('a throwing afterRollback hook does not hide why it was rolled back', async () => {
+      const warned: Error[] = [];
+      const listen = (warning: Error) => warned.push(warning);
+      process.on('warning', listen);
+      const reason = await reasonOf(
+        tm.run(async () => {
+          tm.afterRollback(() => {
+            throw new Error('hook');
+          });
+          throw boom;
+        }),
+      );
+      await delay(10);
+      process.off('warning', listen);
+      expect(reason).toBe(boom);
+      expect(warned.map(({ message }) => message).join()).toContain('hook');
+    });
+
+    it('a rolled-back savepoint discards its own', async () => {
+      const order: string[] = [];
+      await tm.run(async () => {
+        tm.afterCommit(() => order.push('outer'));
+        await reasonOf(
+          tm.run({ propagation: 'NESTED' }, async () => {
+            tm.afterCommit(() => order.push('discarded'));
+            throw boom;
+          }),
+        );
+        await tm.run({ propagation: 'NESTED' }, async () => {
+          tm.afterCommit(() => order.push('kept'));
+        });
+      });
+      expect(order).toEqual(['outer', 'kept']);
+    });
+
+    it('those of an inner REQUIRED wait for the outer commit', async () => {
+      const order: string[] = [];
+      await tm.run(async () => {
+        await tm.run(async () => tm.afterCommit(() => order.push('hook')));
+        order.push('outer body');
+      });
+      expect(order).toEqual(['outer body', 'hook']);
+    });
+
+    it('need a transaction', async () => {
+      for (const call of [tm.afterCommit, tm.afterRollback])
+        expect(() => call(() => {})).toThrow(expect.objectContaining({ code: 'KIT_TX_PROPAGATION' }));
+      expect(() => tm.setRollbackOnly()).toThrow(expect.objectContaining({ code: 'KIT_TX_PROPAGATION' }));
+      const inRead = tm.read(async () => tm.afterCommit(() => {}));
+      expect(isPropagationError(await reasonOf(inRead))).toBe(true);
+    });
+
+    it('can run a transaction of their own', async () => {
+      await tm.run(async () => {
+        tm.afterCommit(() => tm.run(() => add('from the hook')));
+        await add('a');
+      });
+      expect(await labels(knex)).toEqual(['a', 'from the hook']);
+    });
+  });
+
+  describe('rollback rules', () => {
+    it('setRollbackOnly in the outermost scope rolls back and resolves with the value', async () => {
+      const value = await tm.run(async () => {
+        await add('undone');
+        tm.setRollbackOnly();
+        return 42;
+      });
+      expect(value).toBe(42);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('setRollbackOnly in a joined scope surprises the outer one, which must hear of it', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await add('undone');
+          await tm.run(async () => tm.setRollbackOnly());
+        }),
+      );
+      expect(isUnexpectedRollbackError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('setRollbackOnly in a nested scope undoes only that', async () => {
+      await tm.run(async () => {
+        await add('kept');
+        await tm.run({ propagation: 'NESTED' }, async () => {
+          await add('undone');
+          tm.setRollbackOnly();
+        });
+      });
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+
+    it.each([
+      ['its name', { noRollbackFor: ['Refused'] }],
+      ['its code', { noRollbackFor: ['E_REFUSED'] }],
+      ['a function', { noRollbackFor: (error: unknown) => (error as Error).name === 'Refused' }],
+    ])('noRollbackFor by %s commits and still rejects', async (_what, options) => {
+      const refused = Object.assign(new Error('no'), { name: 'Refused', code: 'E_REFUSED' });
+      const reason = await reasonOf(
+        tm.run(options, async () => {
+          await add('kept');
+          throw refused;
+        }),
+      );
+      expect(reason).toBe(refused);
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+
+    it('noRollbackFor of a joined scope leaves the outer one committable', async () => {
+      await tm.run(async () => {
+        await add('kept');
+        await reasonOf(
+          tm.run({ noRollbackFor: ['Error'] }, async () => {
+            throw boom;
+          }),
+        );
+      });
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+
+    it.each(['a string', undefined, null, { plain: 'object' }])(
+      'passes on %j as it was thrown',
+      async (thrown) => {
+        const caught = await tm
+          .run(async () => {
+            await add('undone');
+            throw thrown;
+          })
+          .then(
+            () => ['resolved'],
+            (reason: unknown) => [reason],
+          );
+        expect(caught).toEqual([thrown]);
+        expect(await labels(knex)).toEqual([]);
+      },
+    );
+  });
+
+  describe('what does not fit', () => {
+    it('durable throws unless outermost', async () => {
+      expect(await tm.run({ durable: true }, async () => 'outermost')).toBe('outermost');
+      const reason = await reasonOf(tm.run(() => tm.run({ durable: true }, async () => {})));
+      expect(isPropagationError(reason)).toBe(true);
+    });
+
+    it('tm.run({ readOnly: true }) inside a transaction throws, tm.read joins it', async () => {
+      await tm.run(async () => {
+        await add('mine');
+        expect(isPropagationError(await reasonOf(tm.run({ readOnly: true }, async () => {})))).toBe(true);
+        expect(await tm.read(() => tm.db('entry').pluck('label'))).toEqual(['mine']);
+      });
+      expect(await labels(knex)).toEqual(['mine']);
+    });
+
+    it.each(['REQUIRED', 'REQUIRES_NEW', 'NESTED', 'SUPPORTS'] as const)(
+      'tm.run %s inside tm.read throws',
+      async (propagation) => {
+        const reason = await reasonOf(tm.read(() => tm.run({ propagation }, () => add('never'))));
+        expect(isPropagationError(reason)).toBe(true);
+        expect(await labels(knex)).toEqual([]);
+      },
+    );
+
+    it('assertNoTransaction throws inside tm.run only', async () => {
+      tm.assertNoTransaction();
+      await tm.read(async () => tm.assertNoTransaction());
+      const reason = await reasonOf(tm.run(async () => tm.assertNoTransaction()));
+      expect(isPropagationError(reason)).toBe(true);
+    });
+
+    it('a generator that would run outside is refused', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await add('undone');
+          return (async function* () {
+            yield await tm.db('entry');
+          })();
+        }),
+      );
+      expect(isDanglingQueryError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it('a read that nobody awaits is refused after the end', async () => {
+      let late: Promise<unknown> | undefined;
+      await tm.read(async () => {
+        late = delay(10).then(() => reasonOf(tm.db('entry').then(() => {})));
+      });
+      expect(isTransactionClosedError(await late)).toBe(true);
+    });
+
+    it('a closed manager refuses everything and has waited for what ran', async () => {
+      let ended = false;
+      const running = tm.run(async () => {
+        await delay(30);
+        await add('kept');
+        ended = true;
+      });
+      await tm.close();
+      expect(ended).toBe(true);
+      await running;
+      for (const call of [
+        () => tm.run(async () => {}),
+        () => tm.read(async () => {}),
+        () => tm.db('entry').then(() => {}),
+      ])
+        expect(isTransactionClosedError(await reasonOf(call()))).toBe(true);
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+  });
+
+  describe('tm.read', () => {
+    it('cannot write: the server refuses, and the pool is as before for everybody else', async () => {
+      const reason = await reasonOf(tm.read(() => add('never')));
+      expect(reason).toBeInstanceOf(Error);
+      expect(isTransactionClosedError(reason)).toBe(false);
+      await knex('entry').insert({ label: 'by plain knex' });
+      await add('by tm.db');
+      expect(await labels(knex)).toEqual(['by plain knex', 'by tm.db']);
+    });
+
+    it('runs its statements side by side, without a transaction', async () => {
+      await add('a');
+      const rows = await tm.read(() =>
+        Promise.all([tm.db('entry').pluck('label'), tm.db('entry').count({ n: '*' }).first()]),
+      );
+      expect(rows[0]).toEqual(['a']);
+    });
+
+    it('with a snapshot sees one moment', async () => {
+      await add('a');
+      const other = engine === 'sqlite' ? undefined : knex;
+      const seen = await tm.read({ snapshot: true }, async () => {
+        const before = await tm.db('entry').pluck('label');
+        await other?.('entry').insert({ label: 'b' });
+        return [before, await tm.db('entry').pluck('label')];
+      });
+      expect(seen).toEqual([['a'], ['a']]);
+      expect(await reasonOf(tm.read({ snapshot: true }, () => add('never')))).toBeInstanceOf(Error);
+      await add('c');
+    });
+
+    it('inside tm.read is part of it', async () => {
+      expect(
+        await tm.read(() => tm.run({ readOnly: true }, () => tm.read(() => tm.db('entry').pluck('id')))),
+      ).toEqual([]);
+    });
+  });
+
+  it('two managers on one knex share the transaction', async () => {
+    const other = createTransactionManager({ name: 'other', primary: knex });
+    const reason = await reasonOf(
+      tm.run(async () => {
+        await other.run(async () => void (await other.db('entry').insert({ label: 'undone' })));
+        throw boom;
+      }),
+    );
+    expect(reason).toBe(boom);
+    expect(await labels(knex)).toEqual([]);
+    await other.close();
+  });
+
+  it('batchInsert is one transaction, its own or the active one', async () => {
+    const rows = [{ label: 'a' }, { label: 'b' }, { label: 'a' }];
+    expect(await reasonOf(tm.db.batchInsert('entry', rows, 1).then(() => {}))).toBeInstanceOf(Error);
+    expect(await labels(knex)).toEqual([]);
+    await tm.run(async () => void (await tm.db.batchInsert('entry', rows.slice(0, 2), 1)));
+    expect(await labels(knex)).toEqual(['a', 'b']);
+  });
+
+  it('transactional() wraps a function, with its this and arguments', async () => {
+    const service = {
+      prefix: 'x',
+      add: transactional(tm)(async function (this: { prefix: string }, label: string) {
+        tm.setRollbackOnly();
+        await add(this.prefix + label);
+        return tm.db('entry').pluck('label');
+      }),
+    };
+    expect(await service.add('y')).toEqual(['xy']);
+    expect(await labels(knex)).toEqual([]);
+  });
+
+  it('tells kit:tx:settled what became of a write, a nested scope and a read', async () => {
+    const recorded = recordChannels('kit:tx:settled');
+    await tm.run(async () => {
+      await add('a');
+      await reasonOf(
+        tm.run({ propagation: 'NESTED' }, async () => {
+          throw boom;
+        }),
+      );
+    });
+    await tm.read(() => tm.db('entry').pluck('id'));
+    recorded.stop();
+    expect(recorded.events.map(({ payload }) => payload)).toEqual([
+      { name: 'scopes', mode: 'nested', outcome: 'rolled-back', durationMs: expect.any(Number), attempts: 1 },
+      { name: 'scopes', mode: 'write', outcome: 'committed', durationMs: expect.any(Number), attempts: 1 },
+      { name: 'scopes', mode: 'read', outcome: 'committed', durationMs: expect.any(Number), attempts: 1 },
+    ]);
+    expect(recorded.events.every(({ payload }) => Object.isFrozen(payload))).toBe(true);
+  });
+
+  it('tm.db has nothing that begins or ends a transaction or the pool', () => {
+    for (const name of [
+      'transaction',
+      'transactionProvider',
+      'commit',
+      'rollback',
+      'destroy',
+      'initialize',
+      'savepoint',
+    ])
+      expect({ name, there: name in tm.db }).toEqual({ name, there: false });
+    // @ts-expect-error -- and neither do the types
+    expect(tm.db.transaction).toBeUndefined();
+    // @ts-expect-error
+    expect(tm.db.destroy).toBeUndefined();
+    const { client } = tm.db as unknown as { client: { destroy(): void; transaction(): void } };
+    expect(() => client.destroy()).toThrow(expect.objectContaining({ code: 'KIT_TX_HIJACKED' }));
+    expect(() => client.transaction()).toThrow(expect.objectContaining({ code: 'KIT_TX_HIJACKED' }));
+  });
+});
