@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyOf, showsDetails } from './exposure.js';
-import type { Health } from './health.js';
 import { depthHeader } from './http-check.js';
 import type { Settings } from './options.js';
 import { healthPage, prefersHtml } from './page.js';
@@ -29,7 +28,10 @@ export const endpointPaths = (basePath: string): Readonly<Record<Endpoint, strin
 
 /** @internal */
 export interface ProbeSources {
-  health: Health;
+  health: {
+    readonly isShuttingDown: boolean;
+    report(options: { group?: string; localOnly: boolean }): Promise<HealthReport>;
+  };
   settings: Settings;
   startup: StartupLatch;
 }

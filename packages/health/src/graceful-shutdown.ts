@@ -139,6 +139,8 @@ async function runHook([name, close]: CloseHook, timeoutMs: number): Promise<voi
 function readShutdownOptions(options: GracefulShutdownOptions) {
   const { server, health, onClose = [], onError = writeToStderr, exit = exitProcess } = options;
   requireMethod('server', server, 'close');
+  // HTTP/2 servers have sessions instead, which this does not know how to end.
+  requireMethod('server', server, 'closeIdleConnections');
   if (health !== undefined) requireMethod('health', health, 'beginShutdown');
   requireFunction('onError', onError);
   requireFunction('exit', exit);

@@ -15,7 +15,8 @@ export {
 } from './graceful-shutdown.js';
 export { createHealth, type Health, type ReportOptions } from './health.js';
 export { httpCheck, type HttpCheckOptions } from './http-check.js';
-export { knexCheck, type KnexCheckOptions, type KnexLike } from './knex-check.js';
+export { knexCheck, type KnexCheckOptions } from './knex-check.js';
+export type { KnexLike } from './knex-pool.js';
 export { memoryCheck, type MemoryCheckOptions } from './memory-check.js';
 export { healthHandler, sendAnswer } from './node-handler.js';
 export type { AddOptions, HealthOptions, ReadinessPolicy } from './options.js';

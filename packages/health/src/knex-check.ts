@@ -1,25 +1,8 @@
 import type { Check, CheckResult } from './check.js';
 import { pingKnex } from './knex-ping.js';
+import { type KnexLike, poolOf, type PoolLike, type PoolState, poolState } from './knex-pool.js';
 import { createRecentCount } from './recent-count.js';
 import { requireDelay, requireMethod, requireText } from './rules.js';
-
-/** The part of tarn's pool that is read; a pool that lacks a part leaves out what it would have told. */
-export interface PoolLike {
-  numUsed?(): number;
-  numFree?(): number;
-  numPendingAcquires?(): number;
-  readonly max?: number;
-  acquire?(): { promise: Promise<unknown>; abort(): void };
-  release?(connection: unknown): unknown;
-  on?(event: string, listener: () => void): unknown;
-  removeListener?(event: string, listener: () => void): unknown;
-}
-
-/** The part of a knex instance that `knexCheck` uses. */
-export interface KnexLike {
-  raw(sql: string): PromiseLike<unknown>;
-  readonly client?: unknown;
-}
 
 /** Options of `knexCheck`. */
 export interface KnexCheckOptions {
@@ -29,7 +12,6 @@ export interface KnexCheckOptions {
   acquireTimeoutMs?: number;
 }
 
-const busyRatio = 0.9;
 const maxWaits = 100;
 const windowMs = 60_000;
 
@@ -93,24 +75,6 @@ export function knexCheck(knex: KnexLike, options: KnexCheckOptions = {}): Check
   };
 }
 
-type PoolState = ReturnType<typeof poolState>;
-
-function poolState(pool: PoolLike | undefined, recentWaits: number) {
-  const inUse = pool?.numUsed?.();
-  const free = pool?.numFree?.();
-  const max = pool?.max;
-  return {
-    metadata: {
-      ...(inUse === undefined ? {} : { open: inUse + (free ?? 0), inUse }),
-      ...(max === undefined ? {} : { max }),
-      ...(pool?.numPendingAcquires ? { waiting: pool.numPendingAcquires(), recentWaits } : {}),
-    },
-    recentWaits,
-    isExhausted: inUse !== undefined && max !== undefined && inUse >= max,
-    isBusy: inUse !== undefined && max !== undefined && max > 1 && inUse / max > busyRatio,
-  };
-}
-
 function judge(
   { metadata, recentWaits, isBusy }: PoolState,
   ping: Awaited<ReturnType<typeof pingKnex>>,
@@ -133,8 +97,4 @@ function judge(
       metadata,
     };
   return { status: 'healthy', metadata };
-}
-
-function poolOf(knex: KnexLike): PoolLike | undefined {
-  return (knex.client as { pool?: PoolLike } | undefined)?.pool;
 }

@@ -1,5 +1,5 @@
 import { failureMessage } from './failure-message.js';
-import type { KnexLike, PoolLike } from './knex-check.js';
+import type { KnexLike, PoolLike } from './knex-pool.js';
 
 /** How a ping ended. `exhausted`: every connection is at work; `no-connection`: none could be made. @internal */
 export type PingResult = 'alive' | 'exhausted' | 'no-connection' | { failure: string };

@@ -1,6 +1,5 @@
 import { type DynamicModule, Inject, Module, type ModuleMetadata, type NestModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { IncomingMessage } from 'node:http';
 import type { Endpoint, Health } from './index.js';
 
 /** Injection token of the `Health` given to `HealthModule`: `@Inject(HEALTH) health: Health`. */
@@ -17,6 +16,9 @@ export interface HealthModuleAsyncOptions {
   inject?: readonly (string | symbol | (abstract new (...args: never[]) => unknown))[];
   useFactory: (...args: never[]) => HealthModuleOptions | Promise<HealthModuleOptions>;
 }
+
+/** Fastify wraps Node's request, Express extends it. */
+type AnyRequest = Parameters<Health['answer']>[1] & { raw?: Parameters<Health['answer']>[1] };
 
 const OPTIONS = Symbol.for('@kit/health/nest/options');
 
@@ -44,28 +46,19 @@ export class HealthModule implements NestModule {
 
   /** Provides `HEALTH` everywhere and mounts the endpoints. */
   static forRoot(options: HealthModuleOptions): DynamicModule {
-    return HealthModule.forRootAsync({ useFactory: () => options });
+    return dynamicModule({ useFactory: () => options });
   }
 
   /** As `forRoot`, with options from a factory that may inject. */
-  static forRootAsync({ imports = [], inject = [], useFactory }: HealthModuleAsyncOptions): DynamicModule {
-    return {
-      module: HealthModule,
-      global: true,
-      imports,
-      providers: [
-        { provide: OPTIONS, useFactory, inject: [...inject] },
-        { provide: HEALTH, useFactory: ({ health }: HealthModuleOptions) => health, inject: [OPTIONS] },
-      ],
-      exports: [HEALTH],
-    };
+  static forRootAsync(options: HealthModuleAsyncOptions): DynamicModule {
+    return dynamicModule(options);
   }
 
   /** Nest calls it before it mounts its own routes. */
   configure(): void {
     const adapter = this.#host.httpAdapter;
     for (const [endpoint, path] of Object.entries(this.#health.paths)) {
-      adapter.all(path, async (req: IncomingMessage & { raw?: IncomingMessage }, res: object) => {
+      adapter.all(path, async (req: AnyRequest, res: object) => {
         const { status, headers, body } = await this.#health.answer(endpoint as Endpoint, req.raw ?? req);
         for (const [name, value] of Object.entries(headers)) adapter.setHeader(res, name, value);
         adapter.reply(res, body, status);
@@ -77,3 +70,16 @@ export class HealthModule implements NestModule {
 Module({})(HealthModule);
 Inject(HEALTH)(HealthModule, undefined, 0);
 Inject(HttpAdapterHost)(HealthModule, undefined, 1);
+
+function dynamicModule({ imports = [], inject = [], useFactory }: HealthModuleAsyncOptions): DynamicModule {
+  return {
+    module: HealthModule,
+    global: true,
+    imports,
+    providers: [
+      { provide: OPTIONS, useFactory, inject: [...inject] },
+      { provide: HEALTH, useFactory: ({ health }: HealthModuleOptions) => health, inject: [OPTIONS] },
+    ],
+    exports: [HEALTH],
+  };
+}

@@ -208,6 +208,7 @@ describe('gracefulShutdown, in process', () => {
 
   it.each([
     [{ server: undefined }, 'server.close must be a function'],
+    [{ server: { close() {} } }, 'server.closeIdleConnections must be a function'],
     [{ health: {} }, 'health.beginShutdown must be a function'],
     [{ readyDelayMs: -1 }, 'readyDelayMs must be >= 0'],
     [{ drainTimeoutMs: NaN }, 'drainTimeoutMs must be >= 0'],

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import knexFactory, { type Knex } from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHealth, type Health, knexCheck } from '../src/index.js';
-import type { PoolLike } from '../src/knex-check.js';
+import type { PoolLike } from '../src/knex-pool.js';
 import { contextOf, freeze } from './fakes.js';
 
 const engines = [

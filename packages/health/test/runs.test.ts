@@ -232,6 +232,20 @@ describe('refresh { intervalMs }', () => {
     expect(health.isReady()).toBe(false);
   });
 
+  it('recovers within one interval of the end of a run that hung', async () => {
+    const hung = hangingCheck('db');
+    await using health = healthWith([hung.check], { refresh: { intervalMs: 200 }, timeoutMs: 50 });
+    expect((await health.report()).checks[0]?.message).toBe('timeout after 50 ms');
+    // Several intervals pass, and no second run joins the first.
+    await delay(700);
+    expect(hung).toMatchObject({ calls: 1, mostRunning: 1 });
+    expect((await health.report()).status).toBe('unhealthy');
+    hung.isHanging = false;
+    hung.release();
+    await expect.poll(async () => (await health.report()).status, { timeout: 5_000 }).toBe('healthy');
+    expect(hung.mostRunning).toBe(1);
+  });
+
   it('stops with close, and so does everything that waits', async () => {
     const db = fakeCheck('db');
     const health = healthWith([db.check], { refresh: { intervalMs: 10 } });
