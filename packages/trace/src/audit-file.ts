@@ -4,13 +4,13 @@ import {
   fdatasync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { ensureFolder } from './ensure-folder.js';
 
 /** @internal An append-only file of whole lines. */
 export interface AuditFile {
@@ -27,7 +27,7 @@ export function createAuditFile(path: string): AuditFile {
 
   const open = (): number => {
     if (fd !== undefined) return fd;
-    mkdirSync(dirname(path), { recursive: true });
+    ensureFolder(dirname(path));
     const opened = openSync(path, 'a+');
     try {
       setTornEndAside(opened, path);

@@ -1,6 +1,7 @@
-import { closeSync, fdatasync, fstatSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { ensureFolder } from './ensure-folder.js';
 import { optionalBoolean, show, wholeNumber } from './check.js';
 import { complain } from './complain.js';
 import { createArchive } from './log-archive.js';
@@ -60,7 +61,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
   let lookAt = 0;
 
   const open = (): number => {
-    mkdirSync(dirname(path), { recursive: true });
+    ensureFolder(dirname(path));
     fd = openSync(path, 'a+');
     size = fstatSync(fd).size;
     torn = endsTorn(fd, size);
