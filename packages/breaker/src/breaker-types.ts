@@ -12,6 +12,16 @@ export interface BreakerSnapshot {
   readonly retryAfterMs: number;
 }
 
+/** What a breaker has seen itself, for agreement between instances. */
+export interface BreakerEvidence {
+  /** Settled calls that were not ignored. */
+  readonly calls: number;
+  /** Whether they would open it, however few they are. */
+  readonly failing: boolean;
+  /** The breaker's `minimumCalls`. */
+  readonly minimumCalls: number;
+}
+
 /** A circuit breaker; also a cockatiel `IPolicy`, so `wrap(retry, breaker, timeout)` works. */
 export interface Breaker extends IPolicy {
   readonly name: string;
@@ -25,6 +35,8 @@ export interface Breaker extends IPolicy {
   readonly retryAfterMs: number;
   /** True from `isolate()` to `reset()`. */
   readonly isolated: boolean;
+  /** What its own window says; while open, the window that opened it. Nothing if others opened it. */
+  readonly evidence: BreakerEvidence;
   /** Calls `fn` if the state allows; rejects with `KIT_BREAKER_OPEN` if not, else with what `fn` rejects with. */
   run<T>(fn: Guarded<T>): Promise<T>;
   run<T>(options: RunOptions, fn: Guarded<T>): Promise<T>;

@@ -6,16 +6,14 @@ import {
   type StateChangeReason,
   rejectedChannel,
   staleChannel,
-  stateChangedChannel,
 } from './channels.js';
-import type { Breaker, BreakerSnapshot } from './breaker-types.js';
+import type { Breaker, BreakerEvidence, BreakerSnapshot } from './breaker-types.js';
 import { type Clock, toMonotonic } from './clock.js';
 import { BreakerOpenError, type RejectionReason, withoutStack } from './errors.js';
 import { type CallResult, isObserved, reportCall } from './call-report.js';
 import { OpenPeriod } from './open-period.js';
-import { type Outcome, type Verdict, verdictOn } from './outcome.js';
+import { type Verdict, judge } from './outcome.js';
 import { PolicyEvents } from './policy-events.js';
-import { callQuietly, reportThrow } from './report.js';
 import {
   type Guarded,
   PlainContext,
@@ -26,7 +24,8 @@ import {
 } from './run-context.js';
 import { Ramp } from './ramp.js';
 import { Trials } from './trials.js';
-import { mayTrip, tripReason } from './trip-rule.js';
+import { reportState } from './state-report.js';
+import { NO_EVIDENCE, evidenceOf, mayTrip, tripReason } from './trip-rule.js';
 import { Field, SlidingWindow } from './window.js';
 
 /**
@@ -63,6 +62,7 @@ class StateMachine implements Breaker {
   private generation = 0;
   private held = false;
   private lastFailure: unknown;
+  private openedOn: BreakerEvidence = NO_EVIDENCE;
   private readonly trials: Trials<Admitted>;
   private readonly ramp: Ramp;
   private readonly openPeriod: OpenPeriod;
@@ -76,7 +76,7 @@ class StateMachine implements Breaker {
     this.trials = new Trials(config.halfOpenMaxCalls, config.halfOpenMaxWaitMs);
     this.ramp = new Ramp(config.rampMs);
     this.openPeriod = new OpenPeriod(config.openMs);
-    this.announce(null, 'created', this.window.counts());
+    reportState(config, { from: null, to: 'closed', reason: 'created', counts: this.window.counts() });
   }
 
   get name(): string {
@@ -95,6 +95,12 @@ class StateMachine implements Breaker {
   get counts(): BreakerCounts {
     this.window.expire(this.clock());
     return this.window.counts();
+  }
+
+  get evidence(): BreakerEvidence {
+    if (this.state !== 'closed') return this.openedOn;
+    this.window.expire(this.clock());
+    return evidenceOf(this.config, this.window);
   }
 
   get retryAfterMs(): number {
@@ -126,6 +132,7 @@ class StateMachine implements Breaker {
 
   isolate(): void {
     this.held = true;
+    this.openedOn = NO_EVIDENCE;
     this.moveTo('open', 'isolated');
   }
 
@@ -173,25 +180,14 @@ class StateMachine implements Breaker {
       if (mayTrip(this.config, this.window)) this.tripIfDue(this.clock());
       return;
     }
-    const verdict =
-      this.config.classify === undefined ? 'success' : this.verdict({ status: 'fulfilled', value });
+    const verdict = judge(this.config, { status: 'fulfilled', value });
     this.settle(call, verdict, { value });
   }
 
   private rejected(call: Admitted, reason: unknown, caller: AbortSignal | undefined): void {
     // Who hangs up says nothing about the partner.
-    const verdict = caller?.aborted ? 'ignore' : this.verdict({ status: 'rejected', reason });
+    const verdict = caller?.aborted ? 'ignore' : judge(this.config, { status: 'rejected', reason });
     this.settle(call, verdict, { error: reason });
-  }
-
-  private verdict(outcome: Outcome): Verdict {
-    try {
-      const verdict = this.config.classify?.(outcome);
-      if (verdict === 'success' || verdict === 'failure' || verdict === 'ignore') return verdict;
-    } catch (error) {
-      reportThrow(this, 'classify', error);
-    }
-    return outcome.status === 'fulfilled' ? 'success' : verdictOn(outcome.reason);
   }
 
   private admit(): Admitted {
@@ -249,6 +245,8 @@ class StateMachine implements Breaker {
   }
 
   private open(reason: StateChangeReason, now: number): void {
+    // A breaker that a quorum opened has no evidence of its own: it must not become part of the next quorum.
+    this.openedOn = reason === 'quorum' ? NO_EVIDENCE : evidenceOf(this.config, this.window);
     this.openPeriod.start(now, this.lastFailure);
     this.moveTo('open', reason);
   }
@@ -265,7 +263,7 @@ class StateMachine implements Breaker {
     this.generation += 1;
     this.window.clear();
     this.trials.clear();
-    if (from !== to) this.announce(from, reason, counts);
+    if (from !== to) reportState(this.config, { from, to, reason, counts });
   }
 
   /** The next opening starts its backoff anew. */
@@ -291,16 +289,6 @@ class StateMachine implements Breaker {
   private dropStale(): void {
     this.stale += 1;
     if (staleChannel.hasSubscribers) staleChannel.publish(Object.freeze({ name: this.name }));
-  }
-
-  private announce(from: BreakerState | null, reason: StateChangeReason, counts: BreakerCounts): void {
-    const { name, onStateChange } = this.config;
-    if (!stateChangedChannel.hasSubscribers && onStateChange === undefined) return;
-    const to = this.current;
-    const change = Object.freeze({ name, from, to, reason, counts });
-    if (stateChangedChannel.hasSubscribers) stateChangedChannel.publish(change);
-    if (from !== null && onStateChange !== undefined)
-      callQuietly(this, 'onStateChange', () => onStateChange({ ...change, from }));
   }
 }
 

@@ -42,6 +42,16 @@ export class BreakerOpenError extends Error {
     this.reason = reason;
     this.retryAfterMs = retryAfterMs;
   }
+
+  /** What the default error handlers of Express and Fastify answer with. */
+  get statusCode(): 503 {
+    return 503;
+  }
+
+  /** What those handlers add to the answer. */
+  get headers(): { readonly 'retry-after': string } {
+    return { 'retry-after': String(Math.max(1, Math.ceil(this.retryAfterMs / 1_000))) };
+  }
 }
 
 /** The call took longer than its timeout, which is in `timeoutMs`. */

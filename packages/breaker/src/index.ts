@@ -2,7 +2,7 @@ export { fullJitter, type FullJitterOptions } from './backoff.js';
 export type { AdaptiveTimeoutOptions } from './adaptive.js';
 export { createBreaker } from './breaker.js';
 export type { Backoff, BreakerOptions, BreakerSettings, StateChange } from './breaker-options.js';
-export type { Breaker, BreakerSnapshot } from './breaker-types.js';
+export type { Breaker, BreakerEvidence, BreakerSnapshot } from './breaker-types.js';
 export { createBulkhead, type Bulkhead, type BulkheadOptions } from './bulkhead.js';
 export {
   breakerChannels,
@@ -56,3 +56,20 @@ export type {
   RequestBody,
   RequestHeaders,
 } from './http-request.js';
+export {
+  type BreakerAdmin,
+  type BreakerAdminOptions,
+  type BreakerHostOptions,
+  createBreakerAdmin,
+  createBreakerHost,
+  type HttpAnswer,
+} from './admin.js';
+export { guardMethod } from './guard-method.js';
+export { toHttpAnswer } from './http-answer.js';
+export {
+  type Ballot,
+  type BallotBox,
+  checkShareOptions,
+  createBallotBox,
+  type InstanceReport,
+} from './ballot-box.js';

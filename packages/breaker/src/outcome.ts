@@ -5,6 +5,7 @@ import {
   isResponseTooLargeError,
   isTimeoutError,
 } from './errors.js';
+import { reportThrow } from './report.js';
 
 /** How a call ended, in the shape of `Promise.allSettled`. */
 export type Outcome =
@@ -14,11 +15,26 @@ export type Outcome =
 /** What an outcome says about the partner. */
 export type Verdict = 'success' | 'failure' | 'ignore';
 
+/** What `classify` says of an outcome, or the usual when it is absent, throws or says something else. */
+export function judge(
+  config: { classify?: ((outcome: Outcome) => Verdict) | undefined },
+  outcome: Outcome,
+): Verdict {
+  if (config.classify !== undefined)
+    try {
+      const verdict: unknown = config.classify(outcome);
+      if (verdict === 'success' || verdict === 'failure' || verdict === 'ignore') return verdict;
+    } catch (error) {
+      reportThrow(config, 'classify', error);
+    }
+  return outcome.status === 'fulfilled' ? 'success' : verdictOn(outcome.reason);
+}
+
 /**
  * The verdict when there is no `classify`: a value is a success and a rejection a failure, except what says nothing
  * about the partner's health (429, our own full bulkhead, our own body limit) or even speaks for it (other 4xx, 501).
  */
-export function verdictOn(reason: unknown): Verdict {
+function verdictOn(reason: unknown): Verdict {
   if (isHttpStatusError(reason)) return verdictOnStatus(reason.status);
   return isBulkheadFullError(reason) || isResponseTooLargeError(reason) ? 'ignore' : 'failure';
 }

@@ -1,4 +1,5 @@
 import type { BreakerConfig } from './breaker-options.js';
+import type { BreakerEvidence } from './breaker-types.js';
 import type { StateChangeReason } from './channels.js';
 import { reportThrow } from './report.js';
 import { Field, type SlidingWindow } from './window.js';
@@ -16,6 +17,20 @@ export function tripReason(config: BreakerConfig, window: SlidingWindow): StateC
   if (calls < minimumCalls) return undefined;
   if (window.read(Field.failures) / calls >= failureRatio) return 'failure-ratio';
   return window.read(Field.slow) / calls >= slowCallRatio ? 'slow-call-ratio' : undefined;
+}
+
+export const NO_EVIDENCE: BreakerEvidence = Object.freeze({ calls: 0, failing: false, minimumCalls: 0 });
+
+/** The rule without its minimum, for a vote among instances of which each sees few calls. */
+export function evidenceOf(config: BreakerConfig, window: SlidingWindow): BreakerEvidence {
+  const { minimumCalls, failureRatio, slowCallRatio, readyToTrip } = config;
+  const failures = window.read(Field.failures);
+  const calls = failures + window.read(Field.successes);
+  const failing =
+    readyToTrip === undefined
+      ? failures / calls >= failureRatio || window.read(Field.slow) / calls >= slowCallRatio
+      : saysTrip(config, window);
+  return { calls, failing: calls > 0 && failing, minimumCalls };
 }
 
 function saysTrip(config: BreakerConfig, window: SlidingWindow): boolean {

@@ -27,9 +27,9 @@ describe('createHttpClient, plain', () => {
 
   it('sends JSON, headers and an idempotency key by every method', async () => {
     for (const method of ['post', 'put', 'patch', 'delete'] as const) {
-      const echoed = await client({ headers: { 'x-a': '1' } })
-        [method]('/echo', { json: { n: 1 }, headers: { 'x-b': '2' }, idempotencyKey: 'key-1' })
-        .json();
+      const sender = client({ headers: { 'x-a': '1' } });
+      const options = { json: { n: 1 }, headers: { 'x-b': '2' }, idempotencyKey: 'key-1' };
+      const echoed = await sender[method]('/echo', options).json();
       expect(echoed).toMatchObject({
         method: method.toUpperCase(),
         body: '{"n":1}',

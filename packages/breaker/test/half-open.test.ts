@@ -1,0 +1,150 @@
+import { createClock } from 'kit-tooling/clock';
+import { describe, expect, it } from 'vitest';
+import { type BreakerSettings, createBreaker } from '../src/index.js';
+import { fail, openBreaker, pending, succeed } from './support.js';
+
+const halfOpen = async (settings: BreakerSettings = {}) => {
+  const clock = createClock();
+  const changes: string[] = [];
+  const breaker = createBreaker({
+    name: 'order-service',
+    now: clock.now,
+    onStateChange: ({ from, to }) => changes.push(`${from} -> ${to}`),
+    ...settings,
+  });
+  await openBreaker(breaker);
+  clock.advance(30_000);
+  return { breaker, clock, changes };
+};
+
+describe('createBreaker, half-open', () => {
+  it('rejects the fourth trial at once while three run', async () => {
+    const { breaker } = await halfOpen();
+    const trials = [pending(breaker), pending(breaker), pending(breaker)];
+    expect(breaker.counts).toMatchObject({ requests: 3, successes: 0 });
+    await expect(breaker.run(() => 1)).rejects.toMatchObject({
+      reason: 'half-open-full',
+      retryAfterMs: 30_000,
+    });
+    for (const trial of trials) await trial.resolve();
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('rejects when a running and two succeeded trials take the places', async () => {
+    const { breaker } = await halfOpen();
+    await succeed(breaker, 2);
+    const running = pending(breaker);
+    await expect(breaker.run(() => 1)).rejects.toMatchObject({ reason: 'half-open-full' });
+    await running.resolve();
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('re-opens on one failure and drops what the other trials bring', async () => {
+    const { breaker, changes } = await halfOpen();
+    const other = pending(breaker);
+    await fail(breaker);
+    expect(breaker.state).toBe('open');
+    await other.resolve();
+    expect([breaker.stale, breaker.state]).toEqual([1, 'open']);
+    expect(changes).toEqual(['closed -> open', 'open -> half-open', 'half-open -> open']);
+  });
+
+  it('takes an ignored outcome as neutral and frees its place', async () => {
+    const { breaker } = await halfOpen({
+      classify: (o) => (o.status === 'fulfilled' ? 'success' : o.reason === 'skip' ? 'ignore' : 'failure'),
+    });
+    for (let i = 0; i < 10; i++) await fail(breaker, 1, 'skip');
+    expect([breaker.state, breaker.counts.ignored]).toEqual(['half-open', 10]);
+    await succeed(breaker, 3);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('frees the place of a trial that never settles after halfOpenMaxWaitMs', async () => {
+    const { breaker, clock } = await halfOpen({ halfOpenMaxWaitMs: 5_000 });
+    const stuck = [pending(breaker), pending(breaker), pending(breaker)];
+    clock.advance(4_999);
+    await expect(breaker.run(() => 1)).rejects.toMatchObject({ retryAfterMs: 1 });
+    clock.advance(1);
+    await succeed(breaker);
+    // The late failure of a freed place is stale: the breaker is judged by the trials that came after.
+    await stuck[0]!.reject();
+    expect([breaker.state, breaker.stale]).toEqual(['half-open', 1]);
+    await succeed(breaker, 2);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('takes a slow trial for a failure', async () => {
+    const { breaker, clock } = await halfOpen({ slowCallMs: 1_000 });
+    const slow = pending(breaker);
+    clock.advance(1_000);
+    await slow.resolve();
+    expect(breaker.state).toBe('open');
+  });
+
+  it('frees the place of a trial whose caller hangs up', async () => {
+    const { breaker } = await halfOpen({ halfOpenMaxCalls: 1 });
+    const caller = new AbortController();
+    const hung = breaker.run(
+      { signal: caller.signal },
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    );
+    caller.abort();
+    await hung.catch(() => {});
+    expect(breaker.state).toBe('half-open');
+    await succeed(breaker);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('opens for longer each time when openMs is a backoff', async () => {
+    const clock = createClock();
+    const step = (ms: number): { duration: number; next(): ReturnType<typeof step> } => ({
+      duration: ms,
+      next: () => step(ms * 2),
+    });
+    const breaker = createBreaker({
+      name: 'x',
+      now: clock.now,
+      openMs: { next: () => step(1_000) },
+      halfOpenMaxCalls: 1,
+    });
+    await openBreaker(breaker);
+    const waits = [breaker.retryAfterMs];
+    for (let i = 0; i < 2; i++) {
+      clock.advance(breaker.retryAfterMs);
+      await fail(breaker);
+      waits.push(breaker.retryAfterMs);
+    }
+    clock.advance(breaker.retryAfterMs);
+    await succeed(breaker);
+    await openBreaker(breaker);
+    expect([...waits, breaker.retryAfterMs]).toEqual([1_000, 2_000, 4_000, 1_000]);
+  });
+});
+
+describe('createBreaker, ramping', () => {
+  it('admits 10 % to 100 % after closing', async () => {
+    const { breaker, clock } = await halfOpen({ rampMs: 10_000 });
+    await succeed(breaker, 3);
+    const admittedOf100 = async () => {
+      let admitted = 0;
+      for (let i = 0; i < 100; i++) await breaker.run(() => (admitted += 1)).catch(() => {});
+      return admitted;
+    };
+    expect(await admittedOf100()).toBe(10);
+    await breaker.run(() => 'one of ten');
+    const error: unknown = await breaker.run(() => 1).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'KIT_BREAKER_OPEN', reason: 'ramping', retryAfterMs: 10_000 });
+    clock.advance(5_000);
+    expect(await admittedOf100()).toBeCloseTo(55, -1);
+    clock.advance(5_000);
+    expect(await admittedOf100()).toBe(100);
+  });
+
+  it('does not ramp after a reset by hand', async () => {
+    const { breaker } = await halfOpen({ rampMs: 10_000 });
+    breaker.reset();
+    await succeed(breaker, 20);
+    expect(breaker.counts.successes).toBe(20);
+  });
+});

@@ -1,0 +1,196 @@
+import { createClock } from 'kit-tooling/clock';
+import { describe, expect, it } from 'vitest';
+import {
+  createTimeout,
+  getRemainingMs,
+  isDeadlineExceededError,
+  isTimeoutError,
+  runWithDeadline,
+} from '../src/index.js';
+
+const never = () => new Promise<never>(() => {});
+const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
+
+describe('createTimeout', () => {
+  it('passes what is in time', async () => {
+    const timeout = createTimeout({ timeoutMs: 1_000 });
+    expect(await timeout.run(() => 1)).toBe(1);
+    expect(await timeout.run(async () => 2)).toBe(2);
+    await expect(timeout.run(() => Promise.reject(undefined))).rejects.toBeUndefined();
+    await expect(
+      timeout.run(() => {
+        throw new Error('sync');
+      }),
+    ).rejects.toThrow('sync');
+  });
+
+  it('rejects when the function is deaf to its signal', async () => {
+    const error = await caught(createTimeout({ timeoutMs: 30, name: 'orders' }).run(never));
+    expect(isTimeoutError(error)).toBe(true);
+    expect(error).toMatchObject({
+      name: 'TimeoutError',
+      code: 'KIT_TIMEOUT',
+      timeoutMs: 30,
+      message: '"orders" did not finish within 30 ms; it was given up',
+    });
+  });
+
+  it('aborts the signal with the error, also for who asks for the signal late', async () => {
+    const signals: AbortSignal[] = [];
+    const timeout = createTimeout({ timeoutMs: 30 });
+    const early = await caught(
+      timeout.run(({ signal }) => {
+        signals.push(signal);
+        return never();
+      }),
+    );
+    expect([signals[0]!.aborted, signals[0]!.reason]).toEqual([true, early]);
+    let late: (() => AbortSignal) | undefined;
+    const error = await caught(
+      timeout.run((context) => {
+        late = () => context.signal;
+        return never();
+      }),
+    );
+    expect(late!().reason).toBe(error);
+  });
+
+  it('never aborts a sibling, nor a call that is done', async () => {
+    const timeout = createTimeout({ timeoutMs: 40 });
+    const done = await timeout.run(({ signal }) => signal);
+    const slow = caught(timeout.run(never));
+    const sibling = await timeout.run(async ({ signal }) => {
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      return signal;
+    });
+    await slow;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect([done.aborted, sibling.aborted]).toEqual([false, false]);
+  });
+
+  it('ends many calls with one timer, each in its turn', async () => {
+    const timeout = createTimeout({ timeoutMs: 60 });
+    const ended: number[] = [];
+    const runs = [0, 1, 2].map(async (n) => {
+      await new Promise((resolve) => setTimeout(resolve, n * 15));
+      await caught(timeout.run(never));
+      ended.push(n);
+    });
+    const kept = timeout.run(() => new Promise((resolve) => setTimeout(resolve, 20, 'kept')));
+    expect(await kept).toBe('kept');
+    await Promise.all(runs);
+    expect(ended).toEqual([0, 1, 2]);
+  });
+
+  it('passes the caller’s abort on, at once and afterwards', async () => {
+    const timeout = createTimeout({ timeoutMs: 10_000 });
+    const caller = new AbortController();
+    const deaf = timeout.run({ signal: caller.signal }, never);
+    const signal = await timeout.run({ signal: caller.signal }, (context) => context.signal);
+    caller.abort(new Error('gone'));
+    await expect(deaf).rejects.toThrow('gone');
+    // A body that is read after the call still ends when its caller goes.
+    expect(signal.aborted).toBe(true);
+    await expect(timeout.run({ signal: caller.signal }, () => 1)).rejects.toThrow('gone');
+  });
+});
+
+describe('an adaptive timeout', () => {
+  const lognormal = (seed: number) => {
+    let state = seed;
+    const uniform = () => {
+      state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296;
+      return (state + 1) / 4_294_967_297;
+    };
+    return (medianMs: number) =>
+      medianMs * Math.exp(0.4 * Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
+  };
+
+  /** Calls in simulated time: each takes as long as drawn, or is given up at the timeout. */
+  async function simulate(timeout: ReturnType<typeof createTimeout>, clock: ReturnType<typeof createClock>) {
+    const draw = lognormal(7);
+    return async (calls: number, medianMs: number) => {
+      let timeouts = 0;
+      for (let i = 0; i < calls; i++) {
+        const durationMs = draw(medianMs);
+        const limitMs = timeout.timeoutMs();
+        if (durationMs < limitMs) await timeout.run(() => clock.advance(durationMs));
+        else {
+          timeouts += 1;
+          await caught(timeout.run(never));
+        }
+      }
+      return timeouts;
+    };
+  }
+
+  it('uses maxMs until it has 20 samples', async () => {
+    const clock = createClock();
+    const timeout = createTimeout({ adaptive: { minMs: 10, maxMs: 5_000 }, now: clock.now });
+    for (let i = 0; i < 19; i++) await timeout.run(() => clock.advance(100));
+    expect(timeout.timeoutMs()).toBe(5_000);
+    await timeout.run(() => clock.advance(100));
+    expect(timeout.timeoutMs()).toBe(200);
+  });
+
+  it('is clamped, and learns for each key', async () => {
+    const clock = createClock();
+    const timeout = createTimeout({ adaptive: { minMs: 50, maxMs: 400 }, now: clock.now });
+    for (let i = 0; i < 20; i++) {
+      await timeout.run({ key: 'GET /quick' }, () => clock.advance(1));
+      await timeout.run({ key: 'GET /slow' }, () => clock.advance(300));
+    }
+    expect(['GET /quick', 'GET /slow', 'other'].map((key) => timeout.timeoutMs(key))).toEqual([50, 400, 400]);
+  });
+
+  it('gives up less than 0.1 % of calls when steady', async () => {
+    const clock = createClock();
+    const timeout = createTimeout({ adaptive: { minMs: 5, maxMs: 1_000 }, now: clock.now });
+    const run = await simulate(timeout, clock);
+    await run(100, 20);
+    expect(await run(10_000, 20)).toBeLessThan(10);
+    expect(timeout.timeoutMs()).toBeLessThan(200);
+  });
+
+  it('follows a fivefold step and comes back down', async () => {
+    const clock = createClock();
+    const timeout = createTimeout({ adaptive: { minMs: 1, maxMs: 200 }, now: clock.now });
+    const run = await simulate(timeout, clock);
+    await run(600, 4);
+    const before = timeout.timeoutMs();
+    const during = await run(600, 20);
+    expect(during).toBeLessThan(60);
+    expect(await run(1_000, 20)).toBeLessThan(5);
+    expect(timeout.timeoutMs()).toBeGreaterThan(before);
+    await run(1_100, 4);
+    expect(timeout.timeoutMs()).toBeLessThan(before * 2);
+  });
+});
+
+describe('runWithDeadline', () => {
+  it('is absent by default, shortens, and never extends', async () => {
+    expect(getRemainingMs()).toBeUndefined();
+    await runWithDeadline(1_000, async () => {
+      expect(getRemainingMs()).toBeGreaterThan(800);
+      runWithDeadline(100, () => expect(getRemainingMs()).toBeLessThanOrEqual(100));
+      runWithDeadline(60_000, () => expect(getRemainingMs()).toBeLessThanOrEqual(1_000));
+      await Promise.resolve();
+      expect(getRemainingMs()).toBeLessThanOrEqual(1_000);
+    });
+    expect(runWithDeadline(5, () => 'value')).toBe('value');
+  });
+
+  it('bounds a timeout that is longer, and says that it was the deadline', async () => {
+    const error = await runWithDeadline(40, () => caught(createTimeout({ timeoutMs: 10_000 }).run(never)));
+    expect(isDeadlineExceededError(error)).toBe(true);
+    expect(error).toMatchObject({ code: 'KIT_DEADLINE_EXCEEDED', name: 'DeadlineExceededError' });
+  });
+
+  it('sends nothing with less than 5 ms left', async () => {
+    let calls = 0;
+    const error = await runWithDeadline(4, () =>
+      caught(createTimeout({ timeoutMs: 50 }).run(() => (calls += 1))),
+    );
+    expect([calls, isDeadlineExceededError(error)]).toEqual([0, true]);
+  });
+});
