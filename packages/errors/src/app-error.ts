@@ -48,6 +48,7 @@ export interface AppErrorInit<Code extends string = string, Details = unknown> e
 }
 
 const brand = Symbol.for('@kit/errors.AppError');
+const adoptTrace = Symbol.for('@kit/errors.adoptTrace');
 
 /**
  * An error with a code of a catalogue, an HTTP status and the trace id of where it was raised.
@@ -80,16 +81,12 @@ export class AppError<Code extends string = string, Details = unknown> extends E
   readonly retryAfterMs?: number;
   /** The invalid fields of an input. */
   readonly errors?: readonly FieldError[];
-  /** The canonical status name of gRPC. */
-  declare readonly grpc: GrpcStatusName;
-  /** The W3C trace id, 32 hex digits. */
-  declare readonly fullTraceId: string;
-  declare readonly requestId: string;
-  /** Why the details were left out, for the log. */
-  declare readonly detailsProblem?: string;
-  /** False when no trace was active, so that the ids are of the error's own making. */
-  declare readonly traced: boolean;
   declare readonly [brand]: true;
+  // Private, so that a logger which prints own properties shows what is listed above, no more.
+  readonly #grpc: GrpcStatusName;
+  #ids: TraceIds;
+  #traced: boolean;
+  readonly #detailsProblem: string | undefined;
 
   constructor(init: AppErrorInit<Code, Details>) {
     const restoreLimit = init.captureStack === false ? withoutStack() : undefined;
@@ -100,19 +97,46 @@ export class AppError<Code extends string = string, Details = unknown> extends E
     this.title = init.title;
     this.details = init.details;
     const current = currentTraceIds();
-    const ids = current ?? newTraceIds();
-    this.traceId = ids.traceId;
+    this.#traced = current !== undefined;
+    this.#ids = current ?? newTraceIds();
+    this.traceId = this.#ids.traceId;
     this.timestamp = new Date().toISOString();
     this.expose = init.expose ?? init.status < 500;
     this.retryable = init.retryable ?? false;
     if (init.retryAfterMs !== undefined) this.retryAfterMs = init.retryAfterMs;
     if (init.errors !== undefined) this.errors = init.errors;
-    // Not enumerable: a logger that prints own properties shows what the page promises, no more.
-    hide(this, 'grpc', init.grpc ?? defaultGrpcStatus(init.status));
-    hide(this, 'fullTraceId', ids.fullTraceId);
-    hide(this, 'requestId', ids.requestId);
-    hide(this, 'traced', current !== undefined);
-    if (init.detailsProblem !== undefined) hide(this, 'detailsProblem', init.detailsProblem);
+    this.#grpc = init.grpc ?? defaultGrpcStatus(init.status);
+    this.#detailsProblem = init.detailsProblem;
+  }
+
+  /** The canonical status name of gRPC. */
+  get grpc(): GrpcStatusName {
+    return this.#grpc;
+  }
+
+  /** The W3C trace id, 32 hex digits. */
+  get fullTraceId(): string {
+    return this.#ids.fullTraceId;
+  }
+
+  /** The id that the caller sent, else the 8-character trace id. */
+  get requestId(): string {
+    return this.#ids.requestId;
+  }
+
+  /** Why the details were left out, for the log. */
+  get detailsProblem(): string | undefined {
+    return this.#detailsProblem;
+  }
+
+  /** @internal An error that was raised where the trace was lost takes the ids of the request it is answered in. */
+  [adoptTrace](): void {
+    if (this.#traced || Object.isFrozen(this)) return;
+    const ids = currentTraceIds();
+    if (!ids) return;
+    this.#ids = ids;
+    this.#traced = true;
+    (this as { traceId: string }).traceId = ids.traceId;
   }
 }
 Object.defineProperty(AppError.prototype, 'name', { value: 'AppError', writable: true, configurable: true });
@@ -137,22 +161,10 @@ export function isAppError<Code extends string = string>(
   return read(error, brand) === true && (code === undefined || read(error, 'code') === code);
 }
 
-/** Gives an error that was raised outside of every trace (in a listener that lost it) the ids of the current one. */
+/** Gives an error that was raised outside of every trace the ids of the current one. */
 export function adoptCurrentTrace(error: AppError): void {
-  if (error.traced) return;
-  const ids = currentTraceIds();
-  if (!ids) return;
-  try {
-    Object.defineProperty(error, 'traceId', { value: ids.traceId, enumerable: true, configurable: true });
-    for (const key of ['fullTraceId', 'requestId'] satisfies (keyof TraceIds)[]) hide(error, key, ids[key]);
-    hide(error, 'traced', true);
-  } catch {
-    // A frozen error keeps the ids it was made with.
-  }
-}
-
-function hide(target: object, key: PropertyKey, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: false, configurable: true, writable: true });
+  // An error of another copy may be of another version.
+  if (typeof read(error, adoptTrace) === 'function') error[adoptTrace]();
 }
 
 function withoutStack(): (() => void) | undefined {

@@ -1,4 +1,5 @@
 import type { AppError } from './app-error.js';
+import { originOf } from './mapping/stand-in.js';
 import { maskText } from './mask.js';
 import { messageOf, read, readString } from './read.js';
 
@@ -10,7 +11,7 @@ export function publicMessage(error: AppError): string {
   const message = readString(error, 'message');
   if (!error.expose || !message?.trim()) return error.title;
   if (message === error.title) return message;
-  return isInternalText(message) || repeatsCause(error, message) ? error.title : cut(message);
+  return isInternalText(message) || repeatsCause(originOf(error), message) ? error.title : cut(message);
 }
 
 /** Whether a text reads like the inside of a service: SQL, a driver's words, a DSN, a file path, a stack, a secret. */

@@ -91,9 +91,14 @@ function sqliteCode(error: unknown): Outcome {
     readNumber(error, 'errcode') ??
     (named ? (readNumber(error, 'rawCode') ?? sqliteNames[name] ?? readNumber(error, 'errno')) : undefined);
   if (extended === undefined) return named || name === 'ERR_SQLITE_ERROR' ? 'SYS_DATABASE_ERROR' : undefined;
+  // ON DELETE RESTRICT is a trigger inside of SQLite; only its sentence tells it from a trigger of the user's.
+  if (extended === sqliteTrigger && readString(error, 'message')?.endsWith('FOREIGN KEY constraint failed')) {
+    return 'RES_CONFLICT';
+  }
   return bySqliteCode[extended] ?? bySqliteCode[extended & 0xff] ?? 'SYS_DATABASE_ERROR';
 }
 
+const sqliteTrigger = 1811;
 const sqliteNames: Record<string, number> = {
   SQLITE_CONSTRAINT_UNIQUE: 2067,
   SQLITE_CONSTRAINT_PRIMARYKEY: 1555,
@@ -101,6 +106,7 @@ const sqliteNames: Record<string, number> = {
   SQLITE_CONSTRAINT_NOTNULL: 1299,
   SQLITE_CONSTRAINT_CHECK: 275,
   SQLITE_CONSTRAINT_FOREIGNKEY: 787,
+  SQLITE_CONSTRAINT_TRIGGER: sqliteTrigger,
   SQLITE_BUSY: 5,
   SQLITE_BUSY_RECOVERY: 261,
   SQLITE_BUSY_SNAPSHOT: 517,
@@ -151,5 +157,7 @@ const connectionSentences = [
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
   "Can't add new command when connection is in closed state",
+  'Queue limit reached.',
+  'Pool is closed.',
   'Connection is closed.',
 ];

@@ -12,7 +12,7 @@ export const mapNetworkError: ErrorMapper = (error) => {
       : standIn('SYS_UPSTREAM_ERROR', error);
   }
   if (isTimeout(name, code)) return standIn('SYS_TIMEOUT', error);
-  if (code.startsWith('UND_ERR') || code.startsWith('HPE_')) return standIn('SYS_UPSTREAM_ERROR', error);
+  if (code.startsWith('UND_ERR') || name === 'HTTPParserError') return standIn('SYS_UPSTREAM_ERROR', error);
   return isUpstreamResponse(error, name) ? standIn('SYS_UPSTREAM_ERROR', error) : undefined;
 };
 

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { isSecretKey, maskAndCut, maskText } from '../src/mask.js';
+import { isInternalText } from '../src/public-message.js';
+
+describe('maskText', () => {
+  it.each([
+    ['postgres://shop:pw@db/x', 'postgres://***@db/x'],
+    ['redis://:pw@cache:6379', 'redis://***@cache:6379'],
+    ['https://user:p@ss@host/path', 'https://***@host/path'],
+    ['https://host/path?x=1', 'https://host/path?x=1'],
+    ['password=abc, user=bob', 'password=***, user=bob'],
+    ['{"client_secret":"abc"}', '{"client_secret":***}'],
+    ["dbPassword: 'a b c'", 'dbPassword: ***'],
+    ['Authorization: Bearer abc.def', 'Authorization: *** ***'],
+    ['x-api-key: abc', 'x-api-key: ***'],
+    ['sent sk_live_abcdef', 'sent ***'],
+    ['jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.abc', 'jwt ***'],
+    ['-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----', '***'],
+    ['card 4111111111111111', 'card ***'],
+    ['card 3782 822463 10005', 'card ***'],
+    ['order 4111111111111112', 'order 4111111111111112'],
+    ['maxTokens is 100, shipping free', 'maxTokens is 100, shipping free'],
+    ['nothing to see', 'nothing to see'],
+  ])('makes of %j %j', (text, expected) => {
+    expect(maskText(text)).toBe(expected);
+  });
+
+  it('takes hostile texts in linear time', () => {
+    const size = 24_000;
+    const hostile = [
+      'a',
+      'password',
+      '1',
+      '4 ',
+      'a.',
+      'select ',
+      'at ',
+      '(',
+      'key (',
+      'http://',
+      ' ',
+      'token=',
+      '\n',
+      'violates ',
+    ];
+    const startedAt = performance.now();
+    for (const part of hostile) {
+      const text = part.repeat(Math.ceil(size / part.length));
+      maskText(text);
+      isInternalText(text);
+      maskAndCut(text.repeat(10), 512);
+    }
+    // Quadratic patterns took minutes here; this takes tens of milliseconds.
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+});
+
+describe('maskAndCut', () => {
+  it('drops a word of which only half was seen', () => {
+    expect(maskAndCut(`${'x '.repeat(10)}password=abc`, 8)).toBe('x x x x…');
+    expect(maskAndCut('y'.repeat(100), 20)).toBe('[a very long word]');
+    expect(maskAndCut('short', 20)).toBe('short');
+  });
+});
+
+describe('isSecretKey', () => {
+  it.each([
+    'password',
+    'userPassword',
+    'X-Auth-Token',
+    'api_key',
+    'apiKey',
+    'key',
+    'pin',
+    'cardNumber',
+    'Set-Cookie',
+  ])('hides %s', (key) => expect(isSecretKey(key)).toBe(true));
+  it.each(['maxTokens', 'shipping', 'keyboard', 'spinner', 'id', 'primaryKey', ''])('shows %s', (key) =>
+    expect(isSecretKey(key)).toBe(false),
+  );
+});

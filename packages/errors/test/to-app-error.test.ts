@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { commonErrors, isAppError, toAppError } from '../src/index.js';
+
+describe('toAppError', () => {
+  it('returns an AppError as it is', () => {
+    const error = commonErrors.RES_CONFLICT();
+    expect(toAppError(error)).toBe(error);
+  });
+
+  it.each([null, undefined, 0, '', 'text', 5n, true, Symbol('x'), {}, [], () => {}])(
+    'makes SYS_INTERNAL_ERROR with a constant message of %s, and keeps it as cause',
+    (thrown) => {
+      const error = toAppError(thrown);
+      expect(error).toMatchObject({ code: 'SYS_INTERNAL_ERROR', message: 'Internal error', expose: false });
+      expect(error.cause).toBe(thrown);
+      expect('cause' in error).toBe(true);
+      expect(typeof error.stack).toBe('string');
+    },
+  );
+
+  it('lends the foreign stack, so that a reader finds the place', () => {
+    const foreign = new Error('x');
+    expect(toAppError(foreign).stack).toBe(foreign.stack);
+  });
+
+  it('leaves the limit of stack traces as it was', () => {
+    const limit = Error.stackTraceLimit;
+    toAppError(new Error('x'));
+    expect(Error.stackTraceLimit).toBe(limit);
+  });
+
+  it('asks mappers in order before its own, and takes no answer but an AppError', () => {
+    const unique = Object.assign(new Error('x'), { code: '23505' });
+    const own = commonErrors.BIZ_INVALID_OPERATION();
+    const asked: number[] = [];
+    const mappers = [
+      () => (asked.push(1), undefined),
+      () => (asked.push(2), { code: 'RES_NOT_FOUND', status: 404 } as never),
+      () => own,
+      () => (asked.push(4), commonErrors.RES_NOT_FOUND()),
+    ];
+    expect(toAppError(unique, { mappers })).toBe(own);
+    expect(asked).toEqual([1, 2]);
+  });
+
+  it('passes over a mapper that throws and survives a listener that does so too', () => {
+    const heard: unknown[] = [];
+    const failure = new Error('mapper');
+    const mappers = [
+      () => {
+        throw failure;
+      },
+    ];
+    expect(toAppError(new Error('x'), { mappers, onMapperError: (error) => heard.push(error) }).code).toBe(
+      'SYS_INTERNAL_ERROR',
+    );
+    expect(heard).toEqual([failure]);
+    const onMapperError = () => {
+      throw new Error('listener');
+    };
+    expect(toAppError('x', { mappers, onMapperError }).code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it('gives mappers the values that are no objects too', () => {
+    const mappers = [(thrown: unknown) => (thrown === null ? commonErrors.RES_NOT_FOUND() : undefined)];
+    expect(isAppError(toAppError(null, { mappers }), 'RES_NOT_FOUND')).toBe(true);
+  });
+
+  it.each([
+    ['EPERM', { code: 'EPERM', errno: -1 }],
+    ['EBUSY', { code: 'EBUSY', errno: -16 }],
+    ['a code of numbers', { code: 23505 }],
+    ['a five-letter word', { code: 'ABORT' }],
+    ['a code that is an object', { code: {} }],
+    ['errno of another world', { errno: 4711 }],
+  ])('does not take %s for a database error', (_case, fields) => {
+    expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it.each([
+    [{ code: '08006' }, 'SYS_UNAVAILABLE'],
+    [{ code: '57P01' }, 'SYS_UNAVAILABLE'],
+    [{ code: '23P01' }, 'RES_CONFLICT'],
+    [{ code: '22P02' }, 'SYS_DATABASE_ERROR'],
+    [{ code: 'ER_NO_SUCH_TABLE', errno: 1146 }, 'SYS_DATABASE_ERROR'],
+    [{ errno: 3819, code: 'ER_CHECK_CONSTRAINT_VIOLATED' }, 'VAL_INVALID_INPUT'],
+    [{ errno: 9999, sqlState: 'HY000' }, 'SYS_DATABASE_ERROR'],
+    [{ code: 'SQLITE_CONSTRAINT', rawCode: 2067 }, 'RES_ALREADY_EXISTS'],
+    [{ code: 'SQLITE_CANTOPEN' }, 'SYS_DATABASE_ERROR'],
+    [{ code: 'SQLITE_CONSTRAINT_TRIGGER', message: 'no weekends' }, 'SYS_DATABASE_ERROR'],
+    [{ code: 'ERR_SQLITE_ERROR', errcode: 517 }, 'SYS_UNAVAILABLE'],
+    [{ code: 'ETIMEDOUT', fatal: true }, 'SYS_UNAVAILABLE'],
+    [{ name: 'MaxRetriesPerRequestError' }, 'SYS_UNAVAILABLE'],
+  ])('maps %o', (fields, code) => {
+    expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe(code);
+  });
+});
