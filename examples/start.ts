@@ -33,6 +33,7 @@ try {
   await preflight(plan);
   await startAll(plan, values.watch);
   printWhere(plan);
+  for (const { name, pid } of running) say(name, `${name} is process ${pid}`);
   if (!values.watch && !values['no-traffic'] && process.env.KIT_TRAFFIC !== 'off') await demonstrate(plan);
 } catch (error) {
   if (!ending.signal.aborted) {
@@ -54,6 +55,7 @@ async function startAll(plan: PlatformPlan, watch: boolean): Promise<void> {
   }
   await Promise.all(running.map(({ ready }) => ready));
   isUp = true;
+  for (const service of running) service.talk();
 }
 
 function printWhere({ host, dataDir, adminToken, services }: PlatformPlan): void {
@@ -121,6 +123,7 @@ async function startRehearsal({ services, host, dataDir }: PlatformPlan) {
   );
   running.push(service);
   await service.ready;
+  service.talk();
   return { url: `http://${host}:${port}`, stop: () => service.stop() };
 }
 

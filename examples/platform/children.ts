@@ -12,6 +12,8 @@ export interface RunningService {
   /** Resolves once all its ports answer `/health/ready` with 200; rejects with its last words when it ends before. */
   readonly ready: Promise<void>;
   readonly exited: Promise<number>;
+  /** Lets its log through, from the beginning. */
+  talk(): void;
   stop(): Promise<void>;
 }
 
@@ -51,14 +53,14 @@ export function startService(plan: ServicePlan, { host, watch, say }: ServiceOpt
     },
   );
   const lastWords: string[] = [];
-  let isUp = false;
+  let mayTalk = false;
   const onLine = (line: string) => {
-    // Until it is up only the reason why it is not would matter.
-    if (isUp) say(plan.name, line);
+    // Until everything is up only the reason why it is not would matter.
+    if (mayTalk) say(plan.name, line);
     else lastWords.push(line);
   };
-  createInterface({ input: child.stdout }).on('line', onLine);
-  createInterface({ input: child.stderr }).on('line', onLine);
+  createInterface({ input: child.stdout! }).on('line', onLine);
+  createInterface({ input: child.stderr! }).on('line', onLine);
   const exited = once(child, 'close').then(([code]) => (code as number | null) ?? 1);
 
   const ready = (async () => {
@@ -67,8 +69,6 @@ export function startService(plan: ServicePlan, { host, watch, say }: ServiceOpt
       throw new Error(lastWords.findLast((line) => line.startsWith(`${plan.name}:`)) ?? lastWords.join('\n'));
     });
     await Promise.race([up, ended]);
-    isUp = true;
-    for (const line of lastWords) say(plan.name, line);
   })();
 
   return {
@@ -76,6 +76,10 @@ export function startService(plan: ServicePlan, { host, watch, say }: ServiceOpt
     pid: child.pid!,
     ready,
     exited,
+    talk() {
+      mayTalk = true;
+      for (const line of lastWords.splice(0)) say(plan.name, line);
+    },
     async stop() {
       child.kill('SIGTERM');
       const stopped = await Promise.race([exited.then(() => true), delay(downMs, false, { ref: false })]);

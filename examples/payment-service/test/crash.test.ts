@@ -8,7 +8,11 @@ describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
   let platform: Platform;
   beforeAll(async () => {
     database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url, SAGA_LEASE_MS: '1000' });
+    platform = await startPlatform({
+      DATABASE_URL: database.url,
+      REDIS_URL: database.redisUrl,
+      SAGA_LEASE_MS: '1000',
+    });
   });
   afterAll(async () => {
     await platform?.stop();

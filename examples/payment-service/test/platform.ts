@@ -1,5 +1,6 @@
 import { freePort } from 'kit-tooling/servers';
 import { type RunningChild, runChild } from 'kit-tooling/process';
+import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,8 @@ export interface Platform {
   breakPartner(name: PartnerName, faults: Record<string, unknown>): Promise<void>;
   heal(name: PartnerName): Promise<void>;
   effects(name: PartnerName, filter?: Record<string, string>): Promise<Effect[]>;
+  /** What the outbox has published under a topic, as text: in the Redis stream, or in the log without one. */
+  events(topic: string): Promise<string>;
   /** SIGKILL for the payment-service, then a new process on the same port and data. */
   killService(): Promise<void>;
   startService(): Promise<void>;
@@ -141,6 +144,17 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
     async effects(name, filter = {}) {
       const response = await fetch(`${partners[name]}/ledger?${new URLSearchParams(filter)}`);
       return ((await response.json()) as { items: Effect[] }).items;
+    },
+    async events(topic) {
+      if (!shared.REDIS_URL)
+        return service.stdout
+          .split('\n')
+          .filter((line) => line.includes(topic))
+          .join('\n');
+      const redis = new Redis(shared.REDIS_URL);
+      const entries = await redis.xrange(topic, '-', '+');
+      redis.disconnect();
+      return JSON.stringify(entries);
     },
     async killService() {
       service.signal('SIGKILL');

@@ -8,7 +8,11 @@ describe.each(engines)('refunds, on $engine', ({ start }) => {
   let platform: Platform;
   beforeAll(async () => {
     database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url, PARTNER_TIMEOUT_MS: '500' });
+    platform = await startPlatform({
+      DATABASE_URL: database.url,
+      REDIS_URL: database.redisUrl,
+      PARTNER_TIMEOUT_MS: '500',
+    });
   });
   afterAll(async () => {
     await platform?.stop();
@@ -94,8 +98,8 @@ describe.each(engines)('refunds, on $engine', ({ start }) => {
     const { body: paid } = await platform.pay({ amount: 100 });
     const { body: done } = await refund(paid.id, 100);
     await eventually(
-      async () => platform.service.stdout,
-      (log) => log.includes('payment.refunded') && log.includes(done.id),
+      () => platform.events('payment.refunded'),
+      (events) => events.includes(done.id),
     );
   });
 

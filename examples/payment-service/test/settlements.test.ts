@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engines } from './engines.ts';
+import { allEngines } from './engines.ts';
 import { eventually, type Platform, startPlatform } from './platform.ts';
 
-describe.each(engines)('settlements, on $engine', ({ start }) => {
+describe.each(allEngines)('settlements, on $engine', ({ start }) => {
   let database: Awaited<ReturnType<typeof start>>;
   let platform: Platform;
   beforeAll(async () => {
     database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url, FEE_BASIS_POINTS: '150' });
+    platform = await startPlatform({
+      DATABASE_URL: database.url,
+      REDIS_URL: database.redisUrl,
+      FEE_BASIS_POINTS: '150',
+    });
   });
   afterAll(async () => {
     await platform?.stop();
@@ -92,8 +96,8 @@ describe.each(engines)('settlements, on $engine', ({ start }) => {
   it('tells the world through the outbox', async () => {
     const { body } = await settle([await paid(100)]);
     await eventually(
-      async () => platform.service.stdout,
-      (log) => log.includes('settlement.completed') && log.includes(body.id),
+      () => platform.events('settlement.completed'),
+      (events) => events.includes(body.id),
     );
   });
 

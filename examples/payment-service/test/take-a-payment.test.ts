@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engines } from './engines.ts';
+import { allEngines } from './engines.ts';
 import { type Platform, startPlatform } from './platform.ts';
 
-describe.each(engines)('taking a payment, on $engine', ({ start }) => {
+describe.each(allEngines)('taking a payment, on $engine', ({ start }) => {
   let database: Awaited<ReturnType<typeof start>>;
   let platform: Platform;
   beforeAll(async () => {
     database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url });
+    platform = await startPlatform({ DATABASE_URL: database.url, REDIS_URL: database.redisUrl });
   });
   afterAll(async () => {
     await platform?.stop();

@@ -4,6 +4,7 @@ import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PaymentCache } from '../application/ports.ts';
 import type { PaymentRepository } from '../domain/payment/payment-repository.ts';
 import type { Payment } from '../domain/payment/payment.ts';
@@ -19,7 +20,13 @@ export function createPaymentCache(metrics: Metrics, redis: Redis | undefined) {
         .useL2Layer(redisDriver({ connection: redis, prefix: 'payment-service' }))
         .useBus(redisBusDriver({ connection: redis.options }))
     : memory;
-  const bento = new BentoCache({ default: 'payments', ttl, stores: { payments: store } });
+  const bento = new BentoCache({
+    default: 'payments',
+    ttl,
+    // After a failure Redis is left alone for a while, and memory answers.
+    l2CircuitBreakerDuration: '5s',
+    stores: { payments: store },
+  });
   const stopCounting = instrumentCache(metrics, bento, { name: 'payments' });
 
   const cache: PaymentCache = {
@@ -36,7 +43,9 @@ export function createPaymentCache(metrics: Metrics, redis: Redis | undefined) {
       return kept ? revive(kept) : (loaded ?? load());
     },
     async forget(ids) {
-      await bento.deleteMany({ keys: [...ids] });
+      // Memory forgets at once; Redis and the other instances are told within a moment, or learn it after the ttl.
+      const told = bento.deleteMany({ keys: [...ids] }).catch(() => {});
+      await Promise.race([told, delay(250, undefined, { ref: false })]);
     },
     async warm(payments) {
       for (const payment of payments) {

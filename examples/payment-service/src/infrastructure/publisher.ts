@@ -14,7 +14,12 @@ export function createPublish(redis: Redis | undefined, logger: Logger) {
 }
 
 export function connectRedis(url: string, logger: Logger): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 3 });
+  const redis = new Redis(url, {
+    // A Redis that is away must cost a payment next to nothing.
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+  });
   redis.on('error', (error) => logger.warn({ err: error }, 'redis'));
   return redis;
 }
