@@ -1,4 +1,4 @@
-import type { Instruments } from './metrics.js';
+import type { Instruments } from './instrument-maker.js';
 
 const SLICES = 5;
 const SLICE_MS = 60_000;

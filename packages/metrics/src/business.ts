@@ -1,5 +1,5 @@
 import type { SeeUser } from './active-users.js';
-import type { Instruments } from './metrics.js';
+import type { Instruments } from './instrument-maker.js';
 
 /** Business operations and who uses them. */
 export interface Business {

@@ -27,3 +27,6 @@ export interface ObservedChannels {
 
 /** A diagnostics channel that `observeKit` listens to. */
 export type ObservedChannel = keyof ObservedChannels;
+
+/** What becomes of a message on each channel. */
+export type Observers = { [C in ObservedChannel]?: (payload: ObservedChannels[C]) => void };

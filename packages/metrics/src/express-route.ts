@@ -179,7 +179,7 @@ function stackOf(app: ExpressApp | undefined): readonly Layer[] {
 }
 
 function patternText(pattern: unknown): string {
-  if (typeof pattern === 'string') return pattern;
+  if (typeof pattern === 'string') return pattern.replace(/\/+$/, '');
   if (Array.isArray(pattern)) return pattern.map(patternText).join('|');
   return String(pattern);
 }
@@ -189,7 +189,7 @@ function isCatchAll(pattern: unknown): boolean {
 }
 
 function join(parts: readonly string[]): string {
-  const text = parts.filter((part) => part !== '' && part !== '/').map((part) => part.replace(/\/+$/, ''));
+  const text = parts.filter((part) => part !== '');
   return text.length === 0 ? '/' : text.map((part) => (part.startsWith('/') ? part : `/${part}`)).join('');
 }
 

@@ -3,7 +3,7 @@ import type { BoundCounter } from './counter.js';
 import type { BoundGauge } from './gauge.js';
 import { type BoundHistogram, observeTraced } from './histogram.js';
 import type { HttpNaming } from './http-naming.js';
-import type { Instruments } from './metrics.js';
+import type { Instruments } from './instrument-maker.js';
 import { OVERFLOW } from './series.js';
 import { currentTraceId, tracePort } from './trace-port.js';
 

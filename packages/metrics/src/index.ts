@@ -1,4 +1,5 @@
-export { createMetrics, type Instruments, type Metrics } from './metrics.js';
+export { createMetrics, type Metrics } from './metrics.js';
+export type { Instruments } from './instrument-maker.js';
 export type { MetricsLogger, MetricsOptions } from './options.js';
 export type { PrometheusClient, PrometheusRegistry } from './client.js';
 export type { BoundCounter, Counter } from './counter.js';

@@ -14,9 +14,10 @@ export interface InstrumentCacheOptions {
  * Counts hits and misses, a layer each where the cache has two. Returns `stop()`.
  * @example
  * import client from 'prom-client';
- * import { Cacheable } from 'cacheable';
+ * import { EventEmitter } from 'node:events';
  * import { createMetrics, instrumentCache } from '@kit/metrics';
- * instrumentCache(createMetrics({ client }), new Cacheable(), { name: 'users' });
+ * const cache = new EventEmitter(); // or a BentoCache, or a Cacheable
+ * instrumentCache(createMetrics({ client }), cache, { name: 'users' });
  */
 export function instrumentCache(
   metrics: Metrics,

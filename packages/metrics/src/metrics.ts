@@ -1,14 +1,11 @@
 import { createActiveUsers } from './active-users.js';
 import { type Business, createBusiness } from './business.js';
 import type { PrometheusRegistry } from './client.js';
-import type { Counter } from './counter.js';
-import type { Gauge } from './gauge.js';
 import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
-import type { Histogram } from './histogram.js';
 import { createHttpTracker, type TrackHttp } from './http.js';
 import { kitNaming } from './http-naming.js';
-import type { CounterOptions, GaugeOptions, HistogramOptions } from './instruments.js';
-import { checkLabelNames, checkMetricName } from './labels.js';
+import { createInstruments, type Instruments } from './instrument-maker.js';
+import { checkMetricName } from './labels.js';
 import {
   checkBuckets,
   checkClient,
@@ -22,19 +19,6 @@ import { addProcessMetrics } from './process-metrics.js';
 import { scrape, type ScrapeSource } from './scrape.js';
 import { joinProcess } from './process-sources.js';
 import { createStore } from './store.js';
-
-/** Makes instruments; asking twice for a name gives the same one. */
-export interface Instruments {
-  /**
-   * @throws MetricConflictError `KIT_METRICS_CONFLICT` when the name has another type or other labels
-   * @throws RangeError for names that Prometheus refuses
-   */
-  counter<const L extends readonly string[] = []>(name: string, options: CounterOptions<L>): Counter<L>;
-  /** @throws as `counter` does */
-  gauge<const L extends readonly string[] = []>(name: string, options: GaugeOptions<L>): Gauge<L>;
-  /** @throws as `counter` does */
-  histogram<const L extends readonly string[] = []>(name: string, options: HistogramOptions<L>): Histogram<L>;
-}
 
 /** Everything a service measures, in one registry. */
 export interface Metrics extends Instruments {
@@ -153,42 +137,6 @@ function check(options: MetricsOptions) {
     logger: options.logger,
     naming: options.naming ?? kitNaming,
     now: options.now ?? Date.now,
-  };
-}
-
-function createInstruments(
-  instrument: ReturnType<typeof createStore>['instrument'],
-  prefix: string,
-  defaultBounds: readonly number[],
-): Instruments {
-  const request = (name: string, options: Partial<CounterOptions> = {}, reserved: string[] = []) => {
-    checkMetricName(name);
-    const labelNames = options.labels ?? [];
-    checkLabelNames(labelNames, reserved);
-    const full = `${prefix}${name}`;
-    return { name: full, help: options.help ?? full, labelNames: [...labelNames], bounds: [] as number[] };
-  };
-  return {
-    counter: (name, options) =>
-      instrument({
-        ...request(name, options),
-        type: 'counter',
-        aggregate: options?.aggregate ?? 'sum',
-      }) as never,
-    gauge: (name, options) =>
-      instrument({
-        ...request(name, options),
-        type: 'gauge',
-        aggregate: options?.aggregate ?? 'sum',
-        collect: options?.collect,
-      }) as never,
-    histogram: (name, options) =>
-      instrument({
-        ...request(name, options, ['le']),
-        type: 'histogram',
-        aggregate: 'sum',
-        bounds: options?.buckets === undefined ? defaultBounds : checkBuckets('buckets', options.buckets),
-      }) as never,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { Instruments } from './metrics.js';
-import type { Observers } from './observe-kit.js';
+import type { Instruments } from './instrument-maker.js';
+import type { Observers } from './channels.js';
 
 const STATES: Readonly<Record<string, number>> = { closed: 0, 'half-open': 1, open: 2, isolated: 2 };
 

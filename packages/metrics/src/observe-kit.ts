@@ -1,12 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { ObservedChannel, ObservedChannels } from './channels.js';
+import type { Observers } from './channels.js';
 import { observeBreakers } from './observe-breakers.js';
 import { observeService } from './observe-service.js';
 import { observeTransactions } from './observe-transactions.js';
-import type { Instruments, Metrics } from './metrics.js';
-
-/** What becomes of a message on each channel. */
-export type Observers = { [C in ObservedChannel]?: (payload: ObservedChannels[C]) => void };
+import type { Instruments } from './instrument-maker.js';
+import type { Metrics } from './metrics.js';
 
 const observed = new WeakMap<object, { users: number; stop(): void }>();
 

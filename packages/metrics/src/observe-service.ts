@@ -1,5 +1,5 @@
-import type { Instruments } from './metrics.js';
-import type { Observers } from './observe-kit.js';
+import type { Instruments } from './instrument-maker.js';
+import type { Observers } from './channels.js';
 
 const STATUSES: Readonly<Record<string, number>> = { healthy: 0, degraded: 1, unhealthy: 2 };
 

@@ -1,5 +1,5 @@
-import type { Instruments } from './metrics.js';
-import type { Observers } from './observe-kit.js';
+import type { Instruments } from './instrument-maker.js';
+import type { Observers } from './channels.js';
 import { createStuckSagas } from './stuck-sagas.js';
 
 export function observeTransactions(instruments: Instruments): Observers {

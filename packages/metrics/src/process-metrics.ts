@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import type { Instruments } from './metrics.js';
+import type { Instruments } from './instrument-maker.js';
 
 /** What the clients' default metrics lack for the overview dashboard: limits and disk access. */
 export function addProcessMetrics(

@@ -140,14 +140,14 @@ describe('the handler', () => {
   it('keeps no pile of pages for readers who do not read', async () => {
     const metrics = newMetrics({ maxSeriesPerMetric: 20_000 });
     const counter = metrics.counter('a_total', { help: 'A', labels: ['i', 'padding'] });
-    for (let i = 0; i < 20_000; i += 1) counter.inc({ i, padding: 'x'.repeat(80) });
+    for (let i = 0; i < 20_000; i += 1) counter.inc({ i, padding: 'x'.repeat(400) });
     served = await serve(metrics, { cacheMs: 0 });
     const size = (await served.get()).text.length;
     const port = Number(new URL(served.url).port);
     collectGarbage();
     const before = process.memoryUsage();
     const sockets = [];
-    for (let i = 0; i < 60; i += 1) {
+    for (let i = 0; i < 40; i += 1) {
       const socket = connect(port, '127.0.0.1').on('error', () => {});
       socket.pause();
       socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n');
@@ -157,7 +157,7 @@ describe('the handler', () => {
     collectGarbage();
     const after = process.memoryUsage();
     const held = after.external + after.heapUsed - before.external - before.heapUsed;
-    // 60 pages would be 60 sizes; sixteen may live.
+    // 40 pages would be 40 sizes; sixteen may live.
     expect(held).toBeLessThan(size * 24);
     for (const socket of sockets) socket.destroy();
     expect((await served.get()).status).toBe(200);
@@ -165,6 +165,32 @@ describe('the handler', () => {
 });
 
 describe('the page writer', () => {
+  it('cuts off the readers of the oldest page when too many pages are being read', async () => {
+    const writer = createPageWriter(60_000, 2);
+    const ends: string[] = [];
+    const { createServer } = await import('node:http');
+    const server = createServer((req, res) => {
+      const piece = Buffer.alloc(1 << 20, 'x');
+      res.on('close', () => ends.push(`${req.url} ${res.writableFinished ? 'served' : 'cut off'}`));
+      void writer.write(
+        { format: 'text', pieces: Array.from({ length: 64 }, () => piece), bytes: 64 << 20 },
+        res,
+      );
+    }).listen(0, '127.0.0.1');
+    await delay(20);
+    const sockets = ['/first', '/second', '/third'].map((path) => {
+      const socket = connect((server.address() as { port: number }).port, '127.0.0.1').on('error', () => {});
+      socket.pause();
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      return socket;
+    });
+    await expect.poll(() => ends, { timeout: 5_000 }).toHaveLength(1);
+    expect(ends[0]).toContain('cut off');
+    for (const socket of sockets) socket.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+
   it('cuts off a reader who takes nothing for a while', async () => {
     const writer = createPageWriter(30);
     const metrics = newMetrics();

@@ -5,7 +5,7 @@ import { overviewDashboard } from './dashboard-overview.js';
 import { redisDashboard } from './dashboard-redis.js';
 import { reliabilityDashboard } from './dashboard-reliability.js';
 import { buildDashboard, type DashboardSpec } from './grafana.js';
-import type { GeneratedFiles } from './main.js';
+import type { GeneratedFiles } from './generated-files.js';
 import type { Translate } from './translate.js';
 
 export const dashboards: readonly DashboardSpec[] = [

@@ -6,6 +6,7 @@ import { kitNaming } from '../http-naming.js';
 import { checkMetricName } from '../labels.js';
 import { checkNumber } from '../options.js';
 import { dashboardFiles } from './dashboards.js';
+import type { GeneratedFiles } from './generated-files.js';
 import { ruleFiles } from './rules.js';
 import { createTranslator } from './translate.js';
 
@@ -20,9 +21,6 @@ const HELP = `npx @kit/metrics <command> --out <folder> [options]
   --slo        share of requests that must not fail, for the burn rates (default 0.999)
   --runbook    where the runbook is (default https://github.com/kit/kit/blob/main/docs/runbook.md)
 `;
-
-/** Files by their path below `--out`. */
-export type GeneratedFiles = Record<string, string>;
 
 export interface CliOutput {
   out(text: string): void;

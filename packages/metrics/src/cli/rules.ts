@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { alertmanagerExample } from './alertmanager.js';
 import { type Alert, alerts } from './alerts.js';
 import { burnRateAlerts } from './burn-rates.js';
-import type { GeneratedFiles } from './main.js';
+import type { GeneratedFiles } from './generated-files.js';
 import { recordingRules } from './recording-rules.js';
 import type { Translate } from './translate.js';
 

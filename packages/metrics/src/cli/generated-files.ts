@@ -1,0 +1,2 @@
+/** Files by their path below `--out`. */
+export type GeneratedFiles = Record<string, string>;
