@@ -89,8 +89,8 @@ export function createCheckRunner(check: Check, options: RunnerOptions): CheckRu
       run = undefined;
       if (isClosed) return;
       // A run that comes back after its timeout was answered for; what it brings is out of date.
-      if (current.timedOut) freshUntil = -Infinity;
-      else resolve(observe({ ...result, durationMs: Math.max(0, now() - startedAt), at: now() }));
+      if (!current.timedOut)
+        resolve(observe({ ...result, durationMs: Math.max(0, now() - startedAt), at: now() }));
     });
     return promise;
   };

@@ -1,6 +1,6 @@
 import type { Check, CheckResult } from './check.js';
-import { pingKnex } from './knex-ping.js';
-import { type KnexLike, poolOf, type PoolLike, type PoolState, poolState } from './knex-pool.js';
+import { type ConnectionSource, pingKnex } from './knex-ping.js';
+import { type KnexLike, poolOf, type PoolLike, type PoolState, poolState, withNumbers } from './knex-pool.js';
 import { createRecentCount } from './recent-count.js';
 import { requireDelay, requireMethod, requireText } from './rules.js';
 
@@ -8,8 +8,10 @@ import { requireDelay, requireMethod, requireText } from './rules.js';
 export interface KnexCheckOptions {
   /** @default 'database' */
   name?: string;
-  /** Milliseconds the ping may wait for a free connection, > 0. @default 1000 */
+  /** Milliseconds to wait for a connection while all are at work, > 0. @default 500 */
   acquireTimeoutMs?: number;
+  /** Milliseconds to wait for one where it may have to be made, > 0. @default 2000 */
+  connectTimeoutMs?: number;
 }
 
 const maxWaits = 100;
@@ -33,20 +35,33 @@ const windowMs = 60_000;
 export function knexCheck(knex: KnexLike, options: KnexCheckOptions = {}): Check {
   requireMethod('knex', knex, 'raw');
   const name = requireText('name', options.name ?? 'database');
-  const acquireTimeoutMs = requireDelay('acquireTimeoutMs', options.acquireTimeoutMs ?? 1_000);
+  const acquireTimeoutMs = requireDelay('acquireTimeoutMs', options.acquireTimeoutMs ?? 500);
+  const connectTimeoutMs = requireDelay('connectTimeoutMs', options.connectTimeoutMs ?? 2_000);
   const waits = createRecentCount(windowMs);
+  let watched: PoolLike | undefined;
+  let source: ConnectionSource | undefined;
+  let pool: PoolLike | undefined;
   let isOwnRequest = false;
 
   // tarn tells of a request before it queues it: others that are pending mean that this one waits too.
   const onRequest = () => {
-    if (!isOwnRequest && (watched?.numPendingAcquires?.() ?? 0) > 0) waits.add();
+    if (!isOwnRequest && (pool?.numPendingAcquires?.() ?? 0) > 0) waits.add();
   };
-  let watched: PoolLike | undefined;
-  const watch = (pool: PoolLike | undefined) => {
-    if (pool === watched) return;
+  const watch = (next: PoolLike | undefined) => {
+    if (next === watched) return;
     watched?.removeListener?.('acquireRequest', onRequest);
-    watched = pool;
-    pool?.on?.('acquireRequest', onRequest);
+    watched = next;
+    watched?.on?.('acquireRequest', onRequest);
+    pool = withNumbers(next, knex);
+    source = pool?.acquire ? { pool, acquire: requestOf(pool), isWaiting: false } : undefined;
+  };
+  const requestOf = (from: PoolLike) => () => {
+    isOwnRequest = true;
+    try {
+      return from.acquire!();
+    } finally {
+      isOwnRequest = false;
+    }
   };
   watch(poolOf(knex));
 
@@ -55,21 +70,14 @@ export function knexCheck(knex: KnexLike, options: KnexCheckOptions = {}): Check
     async check(ctx) {
       // `knex.initialize()` after a `destroy()` brings a new pool.
       watch(poolOf(knex));
-      const pool = poolState(watched, waits.count(ctx.now));
-      const acquire = () => {
-        isOwnRequest = true;
-        try {
-          return watched!.acquire!();
-        } finally {
-          isOwnRequest = false;
-        }
-      };
-      const ping = await pingKnex(knex, watched?.acquire ? { pool: watched, acquire } : undefined, {
-        acquireTimeoutMs,
-        isExhausted: () => poolState(watched, 0).isExhausted,
+      const state = poolState(pool, waits.count(ctx.now));
+      const patienceMs = state.isExhausted ? acquireTimeoutMs : connectTimeoutMs;
+      const ping = await pingKnex(knex, source, {
+        patienceMs,
+        isExhausted: () => poolState(pool, 0).isExhausted,
         signal: ctx.signal,
       });
-      return judge(pool, ping, acquireTimeoutMs);
+      return judge(state, ping, patienceMs);
     },
     close: () => watch(undefined),
   };
@@ -78,16 +86,16 @@ export function knexCheck(knex: KnexLike, options: KnexCheckOptions = {}): Check
 function judge(
   { metadata, recentWaits, isBusy }: PoolState,
   ping: Awaited<ReturnType<typeof pingKnex>>,
-  acquireTimeoutMs: number,
+  patienceMs: number,
 ): CheckResult {
   if (ping === 'exhausted')
     return {
       status: 'degraded',
-      message: `the pool is exhausted: no connection within ${acquireTimeoutMs} ms`,
+      message: `the pool is exhausted: no connection within ${patienceMs} ms`,
       metadata,
     };
   if (ping === 'no-connection')
-    return { status: 'unhealthy', message: `no connection within ${acquireTimeoutMs} ms`, metadata };
+    return { status: 'unhealthy', message: `no connection within ${patienceMs} ms`, metadata };
   if (typeof ping === 'object') return { status: 'unhealthy', message: ping.failure, metadata };
   if (isBusy) return { status: 'degraded', message: 'more than 90 % of the pool is in use', metadata };
   if (recentWaits > maxWaits)

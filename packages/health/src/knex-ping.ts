@@ -1,14 +1,23 @@
 import { failureMessage } from './failure-message.js';
-import type { KnexLike, PoolLike } from './knex-pool.js';
+import type { KnexLike, PendingConnection, PoolLike } from './knex-pool.js';
 
 /** How a ping ended. `exhausted`: every connection is at work; `no-connection`: none could be made. @internal */
 export type PingResult = 'alive' | 'exhausted' | 'no-connection' | { failure: string };
 
 /** @internal */
 export interface PingOptions {
-  acquireTimeoutMs: number;
+  /** Milliseconds to wait for a connection. */
+  patienceMs: number;
   isExhausted(): boolean;
   signal: AbortSignal;
+}
+
+/** Where a ping takes its connection from. @internal */
+export interface ConnectionSource {
+  pool: PoolLike;
+  acquire(): PendingConnection;
+  /** True while a request that could not be taken back still waits in the pool. */
+  isWaiting: boolean;
 }
 
 /**
@@ -17,7 +26,7 @@ export interface PingOptions {
  */
 export async function pingKnex(
   knex: KnexLike,
-  source: { pool: PoolLike; acquire(): { promise: Promise<unknown>; abort(): void } } | undefined,
+  source: ConnectionSource | undefined,
   options: PingOptions,
 ): Promise<PingResult> {
   try {
@@ -27,7 +36,7 @@ export async function pingKnex(
       await knex.raw('select 1');
       return 'alive';
     }
-    const acquired = await acquireWithin(source.acquire(), options);
+    const acquired = source.isWaiting ? undefined : await acquireWithin(source, options);
     if (!acquired) return options.isExhausted() ? 'exhausted' : 'no-connection';
     try {
       await pingOn(knex, acquired.connection, options.signal);
@@ -41,26 +50,40 @@ export async function pingKnex(
 }
 
 async function acquireWithin(
-  pending: { promise: Promise<unknown>; abort(): void },
-  { acquireTimeoutMs, signal }: PingOptions,
+  source: ConnectionSource,
+  { patienceMs, signal }: PingOptions,
 ): Promise<{ connection: unknown } | undefined> {
-  let gaveUp = false;
-  const giveUp = () => {
-    gaveUp = true;
-    pending.abort();
-  };
-  const timer = setTimeout(giveUp, acquireTimeoutMs);
+  const pending = source.acquire();
+  const { promise: gaveUp, resolve: giveUp } = Promise.withResolvers<undefined>();
+  const onGiveUp = () => giveUp(undefined);
+  const timer = setTimeout(onGiveUp, patienceMs);
   timer.unref();
-  signal.addEventListener('abort', giveUp, { once: true });
+  signal.addEventListener('abort', onGiveUp, { once: true });
   try {
-    return { connection: await pending.promise };
-  } catch (error) {
-    if (gaveUp) return undefined;
-    throw error;
+    const acquired = await Promise.race([pending.promise.then((connection) => ({ connection })), gaveUp]);
+    if (!acquired) abandon(source, pending);
+    return acquired;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', giveUp);
+    signal.removeEventListener('abort', onGiveUp);
   }
+}
+
+/** Takes the request back; where that is not possible, gives back what it brings and asks for no second one until then. */
+function abandon(source: ConnectionSource, pending: PendingConnection): void {
+  const giveBack = (connection: unknown) => void source.pool.release?.(connection);
+  if (pending.abort) {
+    pending.promise.then(giveBack).catch(() => {});
+    pending.abort();
+    return;
+  }
+  source.isWaiting = true;
+  pending.promise
+    .then(giveBack)
+    .catch(() => {})
+    .finally(() => {
+      source.isWaiting = false;
+    });
 }
 
 async function pingOn(knex: KnexLike, connection: unknown, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { hasServer, startMariaDb, startPostgres, type TestServer } from 'kit-tooling/servers';
 import { createClock } from 'kit-tooling/clock';
 import { EventEmitter } from 'node:events';
+import pg from 'pg';
 import knexFactory, { type Knex } from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHealth, type Health, knexCheck } from '../src/index.js';
@@ -36,7 +37,9 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
       // A server that dies on purpose is no news.
       log: { warn() {}, error() {}, debug() {}, deprecate() {} },
     });
-    const health = createHealth({ ttlMs: 0, timeoutMs }).add(knexCheck(db, { acquireTimeoutMs: 300 }));
+    const health = createHealth({ ttlMs: 0, timeoutMs }).add(
+      knexCheck(db, { acquireTimeoutMs: 300, connectTimeoutMs: 400 }),
+    );
     open.push({ destroy: () => db.destroy(), health });
     return { db, health };
   };
@@ -91,6 +94,39 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
     expect((await checkOf(health)).status).toBe('unhealthy');
     await server.restart();
     await expect.poll(async () => (await checkOf(health)).status, { timeout: 10_000 }).toBe('healthy');
+  });
+});
+
+describe('knexCheck on a pg.Pool that knex was given', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 90_000);
+  afterAll(() => server?.stop());
+
+  it('reads its numbers, is degraded while it is exhausted, asks only once meanwhile, and recovers', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 2 });
+    // The server may be quicker to end a connection than the pool.
+    pool.on('error', () => {}).on('connect', (client) => void client.on('error', () => {}));
+    const db = knexFactory({ client: 'pg', connectionPool: pool });
+    const check = knexCheck(db, { acquireTimeoutMs: 100 });
+    expect(await check.check(contextOf())).toMatchObject({ status: 'healthy' });
+    const held = await Promise.all([pool.connect(), pool.connect()]);
+    for (let probe = 0; probe < 3; probe += 1)
+      expect(await check.check(contextOf())).toMatchObject({
+        status: 'degraded',
+        metadata: { inUse: 2, max: 2 },
+      });
+    expect(pool.waitingCount).toBe(1);
+    for (const client of held) client.release();
+    await expect.poll(() => pool.idleCount).toBe(2);
+    expect(await check.check(contextOf())).toMatchObject({
+      status: 'healthy',
+      metadata: { inUse: 0, waiting: 0 },
+    });
+    check.close?.();
+    await db.destroy();
+    await pool.end();
   });
 });
 
@@ -216,6 +252,7 @@ describe('knexCheck, the pool', () => {
     [{}, {}, 'knex.raw must be a function'],
     [{ raw() {} }, { name: '' }, 'name must be a non-empty string'],
     [{ raw() {} }, { acquireTimeoutMs: 0 }, 'acquireTimeoutMs must be > 0'],
+    [{ raw() {} }, { connectTimeoutMs: -1 }, 'connectTimeoutMs must be > 0'],
   ])('rejects %o with %o', (knex, options, message) => {
     expect(() => knexCheck(knex as never, options)).toThrow(message);
   });
