@@ -22,19 +22,17 @@ export interface AbortOptions {
 
 export function createAbort(options: AbortOptions): Abort {
   const { timeoutMs, signal, parent } = options;
+  if (timeoutMs === undefined && signal === undefined && parent?.aborted === undefined) return never;
   const listeners = new Set<(error: unknown) => void>();
   let reason: { error: unknown } | undefined;
   let controller: AbortController | undefined;
   let rejectAborted: ((error: unknown) => void) | undefined;
 
-  const possible = timeoutMs !== undefined || signal !== undefined || parent?.aborted !== undefined;
-  const aborted = possible
-    ? new Promise<never>((_resolve, reject) => {
-        rejectAborted = reject;
-      })
-    : undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    rejectAborted = reject;
+  });
   // Nobody may be racing at the moment.
-  aborted?.catch(() => {});
+  aborted.catch(() => {});
 
   function abort(error: unknown): void {
     if (reason !== undefined) return;
@@ -78,3 +76,14 @@ export function createAbort(options: AbortOptions): Abort {
     },
   };
 }
+
+/** For the calls that nothing can end, which are most. */
+const never: Abort = {
+  reason: undefined,
+  aborted: undefined,
+  get signal() {
+    return new AbortController().signal;
+  },
+  onAbort: () => () => false,
+  dispose() {},
+};

@@ -23,6 +23,8 @@ interface FrameBase {
   readonly client: KnexClient;
   readonly parent: Frame | undefined;
   readonly domain: string | undefined;
+  /** The client of builders that were made here. */
+  boundClient?: KnexClient;
 }
 
 interface GlobalState {
@@ -70,11 +72,13 @@ export function currentFrame(client: KnexClient): Frame | undefined {
 
 /** How many connections of this database the flow holds already, suspended ones included. */
 export function heldConnections(client: KnexClient): number {
-  const held = new Set<unknown>();
-  for (let frame = currentContext().frame; frame !== undefined; frame = frame.parent)
-    if (frame.client === client && frame.kind === 'tx' && !frame.scope.physical.ended)
-      held.add(frame.scope.physical);
-  return held.size;
+  const held: unknown[] = [];
+  for (let frame = currentContext().frame; frame !== undefined; frame = frame.parent) {
+    if (frame.client !== client || frame.kind !== 'tx') continue;
+    const { physical } = frame.scope;
+    if (!physical.ended && !held.includes(physical)) held.push(physical);
+  }
+  return held.length;
 }
 
 /** One value a database, made at the first call, whichever manager (or copy of the package) asks. */

@@ -7,7 +7,7 @@ import { TransactionHijackedError } from './errors.js';
 import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
 import { leaseConnection, returnConnection } from './lease.js';
 import { refuseEnders, sendStatement } from './physical.js';
-import { placeFor } from './read-scope.js';
+import { acquireForRead, placeFor, releaseAfterRead, sendRead, type ReadScope } from './read-scope.js';
 import { closedScopeError, createScope, type Scope } from './scope.js';
 import { testState } from './test-state.js';
 
@@ -31,17 +31,15 @@ export function createAmbientKnex(
   runInTransaction: <T>(fn: () => Promise<T>) => Promise<T>,
 ): AmbientKnex {
   const client = createAmbientClient(core);
-  const bound = new WeakMap<Frame, KnexClient>();
 
   /** A builder that leaves its scope unawaited stays bound to it, so that it fails there instead of autocommitting. */
   function here(): KnexClient {
     const frame = currentFrame(core.client);
     if (frame === undefined || frame.kind === 'none') return client;
-    let own = bound.get(frame);
-    if (own === undefined) {
-      own = Object.assign(Object.create(client) as KnexClient, { boundFrame: frame });
-      bound.set(frame, own);
-    }
+    if (frame.boundClient !== undefined) return frame.boundClient;
+    const own = Object.create(client) as AmbientClient;
+    own.boundFrame = frame;
+    frame.boundClient = own;
     return own;
   }
 
@@ -78,10 +76,8 @@ interface AmbientClient extends KnexClient {
   boundFrame?: Frame;
 }
 
-interface Lease {
-  readonly client: KnexClient;
-  release(): void;
-}
+/** How a connection goes back: to the read scope that leased it, or by a call. */
+type Lease = ReadScope | (() => void);
 
 function createAmbientClient(core: Core): KnexClient {
   const { client: primary, engine } = core;
@@ -98,9 +94,8 @@ function createAmbientClient(core: Core): KnexClient {
         return place.scope.physical.connection;
       }
       if (place?.kind === 'read') {
-        const { read } = place;
-        const connection = await read.acquire();
-        leases.set(connection, { client: primary, release: () => read.release(connection) });
+        const connection = await acquireForRead(place.read);
+        leases.set(connection, place.read);
         return connection;
       }
       return acquireFromPool();
@@ -109,7 +104,8 @@ function createAmbientClient(core: Core): KnexClient {
     releaseConnection(connection) {
       const lease = leases.get(connection);
       leases.delete(connection);
-      lease?.release();
+      if (typeof lease === 'function') lease();
+      else if (lease !== undefined) releaseAfterRead(lease, connection);
       return Promise.resolve();
     },
 
@@ -126,8 +122,14 @@ function createAmbientClient(core: Core): KnexClient {
         );
       }
       refuseEnders({ engine }, query, false);
-      if (place?.kind === 'read')
-        return place.read.send(connection, (client, actual) => client.query(actual, { ...query }));
+      if (place?.kind === 'read') {
+        const { sql } = query;
+        return sendRead(place.read, connection, (client, actual) => {
+          // knex has put its own placeholders in where this is the second server.
+          query.sql = sql;
+          return client.query(actual, query);
+        });
+      }
       const done = await primary.query(connection, query);
       await noteAutocommit(connection, query);
       return done;
@@ -139,7 +141,7 @@ function createAmbientClient(core: Core): KnexClient {
         untilClosed(client.stream(connection, query, stream, options), stream);
       if (place?.kind !== 'tx' || place.scope.physical.connection !== connection) {
         const run = (client: KnexClient) => flow(client).then(() => query);
-        return place?.kind === 'read' ? place.read.send(connection, run) : run(primary);
+        return place?.kind === 'read' ? sendRead(place.read, connection, run) : run(primary);
       }
       const { scope } = place;
       const stop = () => (stream as Readable).destroy(closedScopeError(scope));
@@ -149,7 +151,11 @@ function createAmbientClient(core: Core): KnexClient {
       );
     },
 
-    cancelQuery: (connection) => (leases.get(connection)?.client ?? primary).cancelQuery(connection),
+    cancelQuery(connection) {
+      const lease = leases.get(connection);
+      const from = typeof lease === 'object' ? lease.leases.get(connection)?.client : undefined;
+      return (from ?? primary).cancelQuery(connection);
+    },
 
     /** knex rebuilds SQLite tables in a transaction of its own, on the connection it already has. */
     transaction(container, config, outer) {
@@ -167,21 +173,22 @@ function createAmbientClient(core: Core): KnexClient {
   return Object.assign(Object.create(primary) as KnexClient, overrides);
 
   async function acquireFromPool(): Promise<Connection> {
-    const leave = await placeFor(core, primary);
+    const leave = await placeFor(core);
     try {
       const connection = await leaseConnection(primary, engine, 'write');
-      const release = () => {
-        returnConnection(primary, connection);
-        leave();
-      };
-      await core.guard?.checkConnection(primary, connection).catch((error) => {
+      try {
+        await core.guard?.checkConnection(primary, connection);
+      } catch (error) {
         returnConnection(primary, connection);
         throw error;
+      }
+      leases.set(connection, () => {
+        returnConnection(primary, connection);
+        leave?.();
       });
-      leases.set(connection, { client: primary, release });
       return connection;
     } catch (error) {
-      leave();
+      leave?.();
       throw error;
     }
   }

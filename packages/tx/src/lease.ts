@@ -49,6 +49,15 @@ export function destroyConnection(
  * `acquireConnection` lifts the guard.
  */
 function sessionsOf(client: KnexClient, engine: Engine): Sessions {
+  let sessions = known.get(client);
+  if (sessions === undefined) known.set(client, (sessions = watchSessions(client, engine)));
+  return sessions;
+}
+
+/** Spares the look into what the copies of the package share. */
+const known = new WeakMap<KnexClient, Sessions>();
+
+function watchSessions(client: KnexClient, engine: Engine): Sessions {
   return sharedState(client, 'sessions', () => {
     const acquire = client.acquireConnection.bind(client);
     const sessions: Sessions = { acquire, guarded: new WeakSet() };

@@ -1,143 +1,135 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { currentFrame, heldConnections } from './context.js';
+import { heldConnections } from './context.js';
 import type { Core } from './core.js';
-import { TransactionClosedError } from './errors.js';
+import { isTransactionClosedError, TransactionClosedError } from './errors.js';
 import type { Connection, KnexClient, QueryObject } from './knex-port.js';
 import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
 
 /** One `tm.read` without a transaction: each statement takes a guarded connection for itself. */
 export interface ReadScope {
-  acquire(): Promise<Connection>;
-  release(connection: Connection): void;
-  send(
-    connection: Connection,
-    run: (client: KnexClient, connection: Connection) => Promise<QueryObject>,
-  ): Promise<QueryObject>;
-  /** Cancels what runs, after a timeout or abort. */
-  interrupt(): Promise<void>;
+  readonly core: Core;
+  readonly leases: Map<Connection, ReadLease>;
   readonly inFlight: Set<Promise<unknown>>;
   closed: boolean;
 }
 
-interface Lease {
+interface ReadLease {
   readonly client: KnexClient;
-  leave(): void;
+  readonly leave: (() => void) | undefined;
 }
+
+/** Sends a statement on the connection it is given; called again with the primary's where a replica failed. */
+type Send = (client: KnexClient, connection: Connection) => Promise<QueryObject>;
 
 const interruptGraceMs = 500;
 
 export function createReadScope(core: Core): ReadScope {
-  const leases = new Map<Connection, Lease>();
-  const inFlight = new Set<Promise<unknown>>();
-  const { engine, router } = core;
+  return { core, leases: new Map(), inFlight: new Set(), closed: false };
+}
 
-  const scope: ReadScope = {
-    inFlight,
-    closed: false,
-    async acquire() {
-      assertUsable(scope, core);
-      const client = await router.pick();
-      try {
-        return await leaseFor(client);
-      } catch (error) {
-        if (client === core.client || error instanceof TransactionClosedError) throw error;
-        router.markDown(client);
-        return leaseFor(core.client);
-      }
-    },
-    release(connection) {
-      const lease = leases.get(connection);
-      leases.delete(connection);
-      if (lease === undefined) return;
-      returnConnection(lease.client, connection);
-      lease.leave();
-    },
-    async send(connection, run) {
-      assertUsable(scope, core);
-      const sent = sendOrFallBack(connection, run);
-      inFlight.add(sent);
-      try {
-        return await sent;
-      } finally {
-        inFlight.delete(sent);
-      }
-    },
-    async interrupt() {
-      const running = [...leases];
-      const ended = Promise.allSettled(inFlight);
-      if (inFlight.size === 0) return;
-      if (engine.canCancel)
-        await Promise.race([
-          Promise.allSettled(running.map(([connection, { client }]) => client.cancelQuery(connection))),
-          delay(interruptGraceMs, undefined, { ref: false }),
-        ]);
-      const done = await Promise.race([
-        ended.then(() => true),
-        delay(interruptGraceMs, false, { ref: false }),
-      ]);
-      if (done) return;
-      for (const [connection, lease] of running) {
-        leases.delete(connection);
-        destroyConnection(lease.client, engine, connection, new Error('a cancelled read did not end'));
-        lease.leave();
-      }
-    },
-  };
-
-  async function leaseFor(client: KnexClient): Promise<Connection> {
-    const leave = await placeFor(core, client);
-    try {
-      const connection = await leaseConnection(client, engine, 'read');
-      leases.set(connection, { client, leave });
-      await core.guard?.checkConnection(client, connection).catch((error) => {
-        scope.release(connection);
-        throw error;
-      });
-      return connection;
-    } catch (error) {
-      leave();
-      throw error;
-    }
+export async function acquireForRead(scope: ReadScope): Promise<Connection> {
+  assertUsable(scope);
+  const { core } = scope;
+  if (!core.router.hasReplicas) return leaseFor(scope, core.client);
+  const client = await core.router.pick();
+  try {
+    return await leaseFor(scope, client);
+  } catch (error) {
+    if (client === core.client || isTransactionClosedError(error)) throw error;
+    core.router.markDown(client);
+    return leaseFor(scope, core.client);
   }
+}
 
-  /** A read may be repeated: what a replica could not answer the primary does. */
-  async function sendOrFallBack(
-    connection: Connection,
-    run: (client: KnexClient, connection: Connection) => Promise<QueryObject>,
-  ): Promise<QueryObject> {
-    const client = leases.get(connection)?.client ?? core.client;
-    try {
-      const done = await run(client, connection);
-      router.markUp(client);
-      return done;
-    } catch (error) {
-      const conflict = engine.isRetryable(error);
-      if (client === core.client || scope.closed || !(conflict || engine.isConnectionLost(error)))
-        throw error;
-      if (!conflict) router.markDown(client);
-      const second = await leaseFor(core.client);
-      try {
-        return await run(core.client, second);
-      } finally {
-        scope.release(second);
-      }
-    }
+export function releaseAfterRead(scope: ReadScope, connection: Connection): void {
+  const lease = scope.leases.get(connection);
+  if (lease === undefined) return;
+  scope.leases.delete(connection);
+  returnConnection(lease.client, connection);
+  lease.leave?.();
+}
+
+export async function sendRead(scope: ReadScope, connection: Connection, send: Send): Promise<QueryObject> {
+  assertUsable(scope);
+  const sent = sendOrFallBack(scope, connection, send);
+  scope.inFlight.add(sent);
+  try {
+    return await sent;
+  } finally {
+    scope.inFlight.delete(sent);
   }
+}
 
-  return scope;
+/** Cancels what runs, after a timeout, an abort, or the end of a scope that did not wait for it. */
+export async function interruptReads({ core, leases, inFlight }: ReadScope): Promise<void> {
+  if (inFlight.size === 0) return;
+  const running = [...leases];
+  const ended = Promise.allSettled(inFlight);
+  if (core.engine.canCancel)
+    await Promise.race([
+      Promise.allSettled(running.map(([connection, { client }]) => client.cancelQuery(connection))),
+      delay(interruptGraceMs, undefined, { ref: false }),
+    ]);
+  const done = await Promise.race([ended.then(() => true), delay(interruptGraceMs, false, { ref: false })]);
+  if (done) return;
+  for (const [connection, lease] of running) {
+    if (!leases.delete(connection)) continue;
+    destroyConnection(lease.client, core.engine, connection, new Error('a cancelled read did not end'));
+    lease.leave?.();
+  }
 }
 
 /** A flow that holds a suspended transaction asks for one connection more, like any deeper scope. */
-export async function placeFor(core: Core, client: KnexClient): Promise<() => void> {
-  if (client !== core.client) return () => {};
-  const held = heldConnections(client);
-  return held === 0 ? () => {} : core.admission.enter(held + 1, core.maxDepth);
+export async function placeFor(core: Core): Promise<(() => void) | undefined> {
+  const held = heldConnections(core.client);
+  return held === 0 ? undefined : core.admission.enter(held + 1, core.maxDepth);
 }
 
-function assertUsable(scope: ReadScope, core: Core): void {
-  if (!scope.closed) return;
-  const frame = currentFrame(core.client);
-  throw new TransactionClosedError(
-    `Read scope of "${core.name}" has ended${frame === undefined ? ' outside its function' : ''}; await every statement inside the function given to tm.read`,
-  );
+async function leaseFor(scope: ReadScope, client: KnexClient): Promise<Connection> {
+  const { core, leases } = scope;
+  const leave = client === core.client ? await placeFor(core) : undefined;
+  try {
+    const connection = await leaseConnection(client, core.engine, 'read');
+    leases.set(connection, { client, leave });
+    try {
+      await core.guard?.checkConnection(client, connection);
+    } catch (error) {
+      leases.delete(connection);
+      returnConnection(client, connection);
+      throw error;
+    }
+    return connection;
+  } catch (error) {
+    leave?.();
+    throw error;
+  }
+}
+
+/** A read may be repeated: what a replica could not answer the primary does. */
+async function sendOrFallBack(scope: ReadScope, connection: Connection, send: Send): Promise<QueryObject> {
+  const { core, leases } = scope;
+  const client = leases.get(connection)?.client ?? core.client;
+  if (client === core.client) return send(client, connection);
+  try {
+    const done = await send(client, connection);
+    core.router.markUp(client);
+    return done;
+  } catch (error) {
+    const conflict = core.engine.isRetryable(error);
+    if (scope.closed || !(conflict || core.engine.isConnectionLost(error))) throw error;
+    if (!conflict) core.router.markDown(client);
+    const second = await leaseFor(scope, core.client);
+    try {
+      return await send(core.client, second);
+    } finally {
+      releaseAfterRead(scope, second);
+    }
+  }
+}
+
+function assertUsable(scope: ReadScope): void {
+  if (scope.closed)
+    throw new TransactionClosedError(
+      `A read scope of "${scope.core.name}" has ended; await every statement inside the function given to tm.read`,
+    );
 }

@@ -5,7 +5,7 @@ import { currentContext, currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { DanglingQueryError } from './errors.js';
 import type { RunOptions } from './options.js';
-import { createReadScope, type ReadScope } from './read-scope.js';
+import { createReadScope, interruptReads, type ReadScope } from './read-scope.js';
 
 /** Reads without BEGIN; a read inside a read is part of it. */
 export async function runReadScope<T>(core: Core, options: RunOptions, fn: Work<T>): Promise<T> {
@@ -48,7 +48,9 @@ async function runInside<T>(
   const abort = createAbort({ label: `A read of "${core.name}"`, timeoutMs, signal });
   const result = await outcomeOf(frame, abort, fn);
   abort.dispose();
-  if (own !== undefined) await end(core, options, own, result, abort.reason !== undefined);
+  if (own !== undefined && own.inFlight.size > 0)
+    await end(core, options, own, result, abort.reason !== undefined);
+  if (own !== undefined) own.closed = true;
   if (result.ok) return result.value;
   throw result.error;
 }
@@ -66,7 +68,7 @@ async function end<T>(
   const left = read.inFlight.size;
   read.closed = true;
   if (left === 0) return;
-  await read.interrupt();
+  await interruptReads(read);
   if (result.ok)
     throw new DanglingQueryError(
       `${left} statement(s) of a read of "${core.name}" were not awaited; await them inside the function given to tm.read`,
