@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import {
   type BreakerHostOptions,
   type BreakerRegistry,
@@ -15,7 +15,10 @@ declare module 'fastify' {
 }
 
 /** Options of the Fastify plugin. */
-export type BreakerPluginOptions = BreakerHostOptions<FastifyRequest>;
+export interface BreakerPluginOptions extends BreakerHostOptions<FastifyRequest> {
+  /** Set it to false beside an error handler of your own that knows these errors, as `@kit/errors` does. @default true */
+  answerErrors?: boolean | undefined;
+}
 
 /**
  * Puts the registry at `app.breakers`, answers an open breaker with 503 and `Retry-After`, and mounts the admin route
@@ -32,14 +35,16 @@ export type BreakerPluginOptions = BreakerHostOptions<FastifyRequest>;
  * app.get('/orders', () => app.breakers.get('order-service').run(() => fetch('http://localhost:3101/orders')));
  * ```
  */
-export const breakerPlugin: FastifyPluginCallback<BreakerPluginOptions> = (app, options, done) => {
+export const breakerPlugin: FastifyPluginAsync<BreakerPluginOptions> = async (app, options) => {
   const { breakers, admin } = createBreakerHost(options);
   app.decorate('breakers', breakers);
-  const previous = app.errorHandler;
-  app.setErrorHandler(function answerOpenBreaker(error, request, reply) {
-    const answer = toHttpAnswer(error);
-    return answer === undefined ? previous.call(this, error as never, request, reply) : send(reply, answer);
-  });
+  if (options.answerErrors ?? true) {
+    const previous = app.errorHandler;
+    app.setErrorHandler(function answerOpenBreaker(error, request, reply) {
+      const answer = toHttpAnswer(error);
+      return answer === undefined ? previous.call(this, error as never, request, reply) : send(reply, answer);
+    });
+  }
   if (admin !== undefined) {
     app.get(admin.path, async (request, reply) => send(reply, await admin.answer(request)));
     app.post<{ Params: { name: string; action: string } }>(
@@ -47,7 +52,6 @@ export const breakerPlugin: FastifyPluginCallback<BreakerPluginOptions> = (app, 
       async (request, reply) => send(reply, await admin.answer(request, request.params)),
     );
   }
-  done();
 };
 
 Object.assign(breakerPlugin, {

@@ -3,23 +3,23 @@ import type { BreakerCounts } from './channels.js';
 const SLOTS = 60;
 // One more than can be alive, against rounding when windowMs is no multiple of 60.
 const CAPACITY = SLOTS + 1;
-const FIELDS = 6;
-const START = 0;
+const FIELDS = 5;
 
 /** Offset of each counter in a slot. */
-export const Field = { requests: 1, successes: 2, failures: 3, ignored: 4, slow: 5 } as const;
+export const Field = { requests: 0, successes: 1, failures: 2, ignored: 3, slow: 4 } as const;
 export type Field = (typeof Field)[keyof typeof Field];
 
 /**
- * Counts over a sliding window in constant memory (2.9 KB).
+ * Counts over a sliding window in constant memory (1.7 KB).
  *
  * A slot keeps the exact time of its first call and takes further ones for a sixtieth of the window; it leaves as a
  * whole when its first call is `windowMs` old. Calls further apart than that sixtieth are therefore exact, denser
  * ones leave at most a sixtieth early. A call's outcome is counted where its start was (gobreaker v2).
  */
 export class SlidingWindow {
-  private readonly totals = new Float64Array(FIELDS);
-  private readonly slots = new Float64Array(CAPACITY * FIELDS);
+  private readonly totals = Array.from({ length: FIELDS }, () => 0);
+  private readonly starts: Float64Array;
+  private readonly slots: Uint32Array;
   private readonly slotMs: number;
   /** Slots are numbered for ever; `oldest` to `newest` are alive. */
   private oldest = 0;
@@ -27,6 +27,10 @@ export class SlidingWindow {
 
   constructor(private readonly windowMs: number) {
     this.slotMs = windowMs / SLOTS;
+    // One buffer for both: a buffer's own weight is that of ten slots.
+    const buffer = new ArrayBuffer(CAPACITY * (8 + FIELDS * 4));
+    this.starts = new Float64Array(buffer, 0, CAPACITY);
+    this.slots = new Uint32Array(buffer, CAPACITY * 8);
   }
 
   /** Counts a request and returns its slot, for `record`. */
@@ -76,12 +80,12 @@ export class SlidingWindow {
     this.newest += 1;
     const at = offsetOf(this.newest);
     this.slots.fill(0, at, at + FIELDS);
-    this.slots[at + START] = now;
+    this.starts[this.newest % CAPACITY] = now;
   }
 
   private dropOldest(): void {
     const at = offsetOf(this.oldest);
-    for (let field = 1; field < FIELDS; field++) this.totals[field]! -= this.slots[at + field]!;
+    for (let field = 0; field < FIELDS; field++) this.totals[field]! -= this.slots[at + field]!;
     this.oldest += 1;
   }
 
@@ -91,7 +95,7 @@ export class SlidingWindow {
   }
 
   private startOf(slot: number): number {
-    return this.slots[offsetOf(slot) + START]!;
+    return this.starts[slot % CAPACITY]!;
   }
 }
 

@@ -1,6 +1,7 @@
+import type { IBackoff } from 'cockatiel';
 import { createClock } from 'kit-tooling/clock';
 import { describe, expect, it } from 'vitest';
-import { type BreakerSettings, createBreaker } from '../src/index.js';
+import { type Backoff, type BreakerSettings, createBreaker } from '../src/index.js';
 import { fail, openBreaker, pending, succeed } from './support.js';
 
 const halfOpen = async (settings: BreakerSettings = {}) => {
@@ -16,6 +17,11 @@ const halfOpen = async (settings: BreakerSettings = {}) => {
   clock.advance(30_000);
   return { breaker, clock, changes };
 };
+
+function doubling(firstMs: number): Backoff {
+  const step = (duration: number): IBackoff<unknown> => ({ duration, next: () => step(2 * duration) });
+  return { next: () => step(firstMs) };
+}
 
 describe('createBreaker, half-open', () => {
   it('rejects the fourth trial at once while three run', async () => {
@@ -98,14 +104,10 @@ describe('createBreaker, half-open', () => {
 
   it('opens for longer each time when openMs is a backoff', async () => {
     const clock = createClock();
-    const step = (ms: number): { duration: number; next(): ReturnType<typeof step> } => ({
-      duration: ms,
-      next: () => step(ms * 2),
-    });
     const breaker = createBreaker({
       name: 'x',
       now: clock.now,
-      openMs: { next: () => step(1_000) },
+      openMs: doubling(1_000),
       halfOpenMaxCalls: 1,
     });
     await openBreaker(breaker);
