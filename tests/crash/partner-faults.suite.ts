@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorld, type Instance, settled, type World } from './harness.ts';
+import { findings, nothing } from './invariants.ts';
+import type { Fault } from './partner.ts';
+
+const cases: { what: string; fault: Fault; at: 'order' | 'charge'; ends: 'completed' | 'compensated' }[] = [
+  {
+    what: 'is down, twice, at the pivot: it is asked until it is back',
+    fault: 'down',
+    at: 'charge',
+    ends: 'completed',
+  },
+  {
+    what: 'acts at the pivot but answers after its timeout: it is asked',
+    fault: 'slow',
+    at: 'charge',
+    ends: 'completed',
+  },
+  {
+    what: 'acts at the pivot after its timeout: it acts once',
+    fault: 'late',
+    at: 'charge',
+    ends: 'completed',
+  },
+  { what: 'is cut off after it acted: it is asked', fault: 'drop', at: 'charge', ends: 'completed' },
+  { what: 'answers garbage after it acted: it is asked', fault: 'garbage', at: 'charge', ends: 'completed' },
+  { what: 'declines: it is believed', fault: 'declined', at: 'charge', ends: 'compensated' },
+  {
+    what: 'is slow before the pivot: what it did is undone',
+    fault: 'slow',
+    at: 'order',
+    ends: 'compensated',
+  },
+  {
+    what: 'is overtaken by the undo before the pivot: it never acts',
+    fault: 'late',
+    at: 'order',
+    ends: 'compensated',
+  },
+  {
+    what: 'is cut off before the pivot: what it did is undone',
+    fault: 'drop',
+    at: 'order',
+    ends: 'compensated',
+  },
+];
+
+describe('a partner', () => {
+  let world: World;
+  let instance: Instance;
+  const idOf = (fault: string, at: string) => `${fault}-${at}`;
+  beforeAll(async () => {
+    world = await createWorld('postgres', 3_500);
+    // Long enough for whoever answers at all, also on a busy machine.
+    instance = await world.instance({ TIMEOUT: '2500' });
+    await Promise.all(
+      cases.map(({ fault, at }) => {
+        const id = idOf(fault, at);
+        return instance.pay({
+          id,
+          amount: 100,
+          ...(at === 'order' ? { orderFault: fault } : { chargeFault: fault }),
+        });
+      }),
+    );
+    await settled(world);
+  });
+  afterAll(() => world?.end());
+
+  it.each(cases)('that $what, and the saga is $ends', async ({ fault, at, ends }) => {
+    const sagas = await world.knex('kit_saga').select('input', 'status');
+    const mine = sagas.filter(({ input }) => JSON.parse(input).id === idOf(fault, at));
+    expect(mine.map(({ status }) => status)).toEqual([ends]);
+    expect(await findings(world)).toEqual(nothing);
+  });
+
+  it('that is called twice with one key answers twice and acts once', async () => {
+    const { calls, effects } = await world.ledger();
+    const repeated = Object.entries(calls).filter(([, n]) => n > 1);
+    expect(repeated.length).toBeGreaterThan(0);
+    for (const [key] of repeated) expect(effects.filter((effect) => effect.key === key)).toHaveLength(1);
+  });
+
+  it('that is asked for more refunds at once than the payment is worth gives back no more than that', async () => {
+    await instance.pay({ id: 'worth-100', amount: 100 });
+    const refunds = await Promise.all(
+      Array.from({ length: 6 }, (_, n) =>
+        instance.refund({ id: `refund-${n}`, payment: 'worth-100', amount: 30 }),
+      ),
+    );
+    await settled(world);
+    expect(refunds.filter(({ status }) => status === 'completed')).toHaveLength(3);
+    expect(refunds.filter(({ status }) => status === 'failed')).toHaveLength(3);
+    expect(refunds.find(({ status }) => status === 'failed')!.error!.message).toBe('more than is left');
+    expect(await findings(world)).toEqual(nothing);
+  });
+
+  it('that refunds, and whose answer gets lost, makes the refund go forward, and leaves its message', async () => {
+    await instance.pay({ id: 'forward', amount: 100 });
+    await instance.refund(
+      { id: 'refund-forward', payment: 'forward', amount: 100, fault: 'drop' },
+      'refund-forward',
+    );
+    await settled(world);
+    expect(await world.knex('refunds').where({ id: 'refund-forward' }).first()).toMatchObject({
+      status: 'refunded',
+    });
+    const messages = await world.knex('kit_outbox').where({ msg_key: 'refund-forward' });
+    expect(messages).toHaveLength(1);
+  });
+});
