@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { proveTemplate } from './template.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -76,6 +77,10 @@ describe.concurrent('the packed packages in a project that is not ours', { timeo
   it('serve requests in a Nest project on both platforms', async () => {
     const folder = await install('nest');
     expect(await execute(folder, 'main.mjs')).toMatch(/^nest on express: ok$[^]*^nest on fastify: ok$/m);
+  });
+
+  it('run payment-service, copied out of the workspace as a template', async () => {
+    await proveTemplate(outside, tarballs);
   });
 
   it('load under Jest', async () => {

@@ -48,7 +48,7 @@ const schema = z.object({
   /** What a settlement costs the merchant, in 1/100 %. */
   FEE_BASIS_POINTS: integer(0, 10_000, 150),
   /** Requests a minute and client address. */
-  RATE_LIMIT_PER_MINUTE: integer(1, 10_000_000, 6_000),
+  RATE_LIMIT_PER_MINUTE: integer(1, 10_000_000, 60_000),
   CORS_ORIGINS: list,
   /** Opens /admin; without it nobody gets in. */
   ADMIN_TOKEN: z.string().min(16).optional(),

@@ -111,6 +111,9 @@ describe('what the outside sees', () => {
       ]),
     );
     expect(JSON.stringify(body.components)).toContain('BIZ_REFUND_EXCEEDS_PAYMENT');
+    expect(body.paths['/v1/payments'].post.parameters).toMatchObject([
+      { name: 'Idempotency-Key', in: 'header', required: true },
+    ]);
     expect((await platform.request('/docs')).status).toBe(200);
   });
 

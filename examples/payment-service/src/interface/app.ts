@@ -72,7 +72,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(errorsPlugin, { mappers: [mapErrors], monitor, logger });
   await app.register(healthPlugin, { health });
 
-  await app.register(helmet);
+  // TLS ends at the gateway: nothing here may be upgraded to a port that does not speak it.
+  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } });
   await app.register(cors, {
     origin: options.corsOrigins.length > 0 ? options.corsOrigins : false,
     allowedHeaders: ['content-type', 'authorization', 'idempotency-key', ...traceRequestHeaders],

@@ -43,5 +43,5 @@ function raise(code: string, message?: string, details?: object, cause?: unknown
   const factory = Object.hasOwn(errors, code)
     ? errors[code as 'SYS_INTERNAL_ERROR']
     : errors.SYS_INTERNAL_ERROR;
-  return factory({ ...details }, { ...(message !== undefined && { message }), cause });
+  return factory(details && { ...details }, { ...(message !== undefined && { message }), cause });
 }

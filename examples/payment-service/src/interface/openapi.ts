@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { errorsToOpenApi } from '@kit/errors';
 import type { FastifyPluginAsync } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { OpenAPIV3_1 } from 'openapi-types';
 import { errors } from './errors.ts';
 
 /** `/docs` for people, `/docs/json` for programs: written by the schemas that validate, with every error code. */
@@ -13,13 +14,28 @@ const plugin: FastifyPluginAsync = async (app) => {
       info: { title: 'payment-service', version: '1.0.0', description: 'Payments, refunds, settlements.' },
       components: {
         securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } },
-        ...errorsToOpenApi(errors),
+        ...(errorsToOpenApi(errors).components as OpenAPIV3_1.ComponentsObject),
       },
     },
-    transform: jsonSchemaTransform,
+    transform: withIdempotencyKey,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
 };
 
 export const openApiPlugin = Object.assign(plugin, { [Symbol.for('skip-override')]: true });
+
+/** The one header that a caller must know of; its check lies with its own error code, not with the schemas. */
+const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {
+  const { schema, url } = jsonSchemaTransform(route);
+  const changesSomething = route.route.method === 'POST' && url.startsWith('/v1/');
+  if (!changesSomething) return { schema, url };
+  const key = {
+    type: 'string',
+    minLength: 1,
+    maxLength: 200,
+    description: 'The request happens once a key; the same key again gives the same answer.',
+  };
+  const headers = { type: 'object', properties: { 'Idempotency-Key': key }, required: ['Idempotency-Key'] };
+  return { schema: { ...schema, headers }, url };
+};

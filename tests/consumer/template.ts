@@ -1,0 +1,77 @@
+import { runChild } from 'kit-tooling/process';
+import { freePort } from 'kit-tooling/servers';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What examples/README.md tells a team to do on its first day: copy payment-service, install, build, start, take a payment. */
+export async function proveTemplate(outside: string, tarballs: Record<string, string>): Promise<void> {
+  const packages = join(outside, 'packed');
+  mkdirSync(packages, { recursive: true });
+  for (const archive of Object.values(tarballs)) copyFileSync(archive, join(packages, basename(archive)));
+  const folder = join(outside, 'my-payments');
+  await run(
+    join(root, 'node_modules/.bin/tsx'),
+    ['examples/copy.ts', 'payment-service', folder, '--packages', packages],
+    { cwd: root },
+  );
+  await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'], {
+    cwd: folder,
+  });
+  await run(join(folder, 'node_modules/.bin/tsup'), [], { cwd: folder });
+
+  const [PAYMENT_PORT, ORDER_PORT, CHANNEL_PORT, RISK_PORT] = (
+    await Promise.all([1, 2, 3, 4].map(() => freePort()))
+  ).map(String) as [string, string, string, string];
+  const partners = runChild(new URL('../../examples/partners/src/main.ts', import.meta.url), {
+    env: { ORDER_PORT, CHANNEL_PORT, RISK_PORT, DATA_DIR: join(outside, 'partners'), SHUTDOWN_DELAY_MS: '0' },
+  });
+  const { NODE_OPTIONS: _options, NODE_ENV: _env, VITEST: _vitest, DATABASE_URL: _url, ...env } = process.env;
+  const service = spawn(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    env: {
+      ...env,
+      PAYMENT_PORT,
+      ORDER_URL: `http://127.0.0.1:${ORDER_PORT}`,
+      CHANNEL_URL: `http://127.0.0.1:${CHANNEL_PORT}`,
+      RISK_URL: `http://127.0.0.1:${RISK_PORT}`,
+      SHUTDOWN_DELAY_MS: '0',
+    },
+    stdio: 'ignore',
+  });
+  try {
+    await partners.waitFor(/risk-service listens/, 60_000);
+    await untilReady(`http://127.0.0.1:${PAYMENT_PORT}`);
+    const paid = await fetch(`http://127.0.0.1:${PAYMENT_PORT}/v1/payments`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'the-first-one' },
+      body: JSON.stringify({ amount: 1_250, currency: 'EUR', customerId: 'me' }),
+    });
+    expect(paid.status).toBe(201);
+    expect(await paid.json()).toMatchObject({ status: 'paid' });
+  } finally {
+    service.kill('SIGTERM');
+    partners.signal('SIGTERM');
+    await Promise.all([service.exitCode ?? once(service, 'exit'), partners.exited]);
+  }
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const isReady = await fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isReady) return;
+    if (attempt === 300) throw new Error(`${url} is not ready after 30 s`);
+    await delay(100);
+  }
+}
