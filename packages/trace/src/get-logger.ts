@@ -45,14 +45,29 @@ export function tracedLogger(root: Logger, trace: Trace, name = ''): Logger {
 }
 
 function bindTo(root: Logger, trace: Trace, name: string): Logger {
-  const mixin = (root as unknown as Record<symbol, Record<symbol, unknown> | undefined>)[symbols.mixinSym];
-  const hasOurMixin = mixin?.[kitMixin] === true;
-  const bindings: Bindings = name === '' ? {} : { name };
+  const internals = root as unknown as PinoInternals;
+  const hasOurMixin = internals[symbols.mixinSym]?.[kitMixin] === true;
   // With OpenTelemetry the span changes from line to line, so only the mixin can say it.
   const dynamic = hasOurMixin && processState().activeSpan !== undefined;
-  const own = hasOurMixin ? {} : trace.fields;
-  const child = root.child(dynamic ? bindings : { ...bindings, ...own, ...identityOf(trace) });
-  return Object.assign(child, { [loggerTrace]: trace, [identityBound]: !dynamic });
+  const bindings: Bindings = name === '' ? {} : { name };
+  if (!dynamic) Object.assign(bindings, hasOurMixin ? undefined : trace.fields, identityOf(trace));
+  const child = hasOurMixin ? cheapChild(root, bindings) : root.child(bindings);
+  const traced = child as Logger & { [loggerTrace]?: Trace; [identityBound]?: boolean };
+  traced[loggerTrace] = trace;
+  traced[identityBound] = !dynamic;
+  return traced;
+}
+
+type PinoInternals = Record<symbol, (Record<symbol, unknown> & string) | undefined>;
+
+// What pino's own `child` does for plain bindings, at a tenth of its cost: one is made for every request.
+function cheapChild(root: Logger, bindings: Bindings): Logger {
+  const text = (root as unknown as PinoInternals)[symbols.chindingsSym];
+  if (typeof text !== 'string') return root.child(bindings);
+  const fields = JSON.stringify(bindings).slice(1, -1);
+  const child = Object.create(root) as PinoInternals;
+  child[symbols.chindingsSym] = (fields === '' ? text : `${text},${fields}`) as never;
+  return child as unknown as Logger;
 }
 
 function namedChild(root: Logger, name: string | undefined): Logger {

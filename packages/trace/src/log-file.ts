@@ -52,6 +52,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
 
   let fd: number | undefined;
   let size = 0;
+  let rotates = true;
   // Whether the file ends in the middle of a line: cut by a full disk, or by the end of an earlier run.
   let torn = false;
   let closed = false;
@@ -63,7 +64,10 @@ export function createLogFile(options: LogFileOptions): LogFile {
   const open = (): number => {
     ensureFolder(dirname(path));
     fd = openSync(path, 'a+');
-    size = fstatSync(fd).size;
+    const stats = fstatSync(fd);
+    // A pipe or /dev/null must never be renamed.
+    rotates = stats.isFile();
+    size = stats.size;
     torn = endsTorn(fd, size);
     lookAt = Date.now() + lookMs;
     return fd;
@@ -89,16 +93,18 @@ export function createLogFile(options: LogFileOptions): LogFile {
     }
   };
 
+  const isFull = (bytes: number): boolean => rotates && size > 0 && size + bytes > maxBytes;
+
   const ready = (bytes: number): number => {
     let current = fd ?? open();
-    const full = size > 0 && size + bytes > maxBytes;
+    const full = isFull(bytes);
     if (full || Date.now() >= lookAt) {
       lookAt = Date.now() + lookMs;
       if (!stillOurs(current)) {
         shut();
         current = open();
       }
-      if (size > 0 && size + bytes > maxBytes) {
+      if (isFull(bytes)) {
         shut();
         archive.rotate();
         current = open();

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
 import { getRootLogger, tracedLogger } from './get-logger.js';
 import type { Exchange, TraceOptions } from './request-options.js';
 import type { Trace } from './trace.js';
@@ -7,43 +9,59 @@ import type { Trace } from './trace.js';
 export function createRequestLog<Req>(
   options: TraceOptions<Req>,
 ): (exchange: Exchange<Req>, trace: Trace) => void {
-  const { logStart = true, ignore = [], slowMs = 1000, userId } = options;
+  const { logger, logStart = true, ignore = [] } = options;
   const startLevel = logStart === 'debug' ? 'debug' : 'info';
 
   return (exchange, trace) => {
     const { raw, response } = exchange;
     const path = pathOf(raw);
     if (ignore.length > 0 && isIgnored(ignore, exchange.request, path)) return;
-    // The listeners below run in nobody's trace, so the logger has to carry it.
-    const log = tracedLogger(options.logger ?? getRootLogger(), trace);
-    const { method } = raw;
-    const { socket } = raw;
-    const startedAt = performance.now();
-    const bytesBefore = socket?.bytesWritten ?? 0;
-    let ended = false;
-    if (logStart !== false) log[startLevel]({ method, path }, 'request started');
-
-    const end = (aborted: boolean): void => {
-      if (ended) return;
-      ended = true;
-      const durationMs = Math.round((performance.now() - startedAt) * 1000) / 1000;
-      const { statusCode } = response;
-      const line: Record<string, unknown> = {
-        method,
-        path,
-        route: routeOf(exchange.request),
-        status: aborted && !response.headersSent ? undefined : statusCode,
-        durationMs,
-        bytes: bytesOf(raw, response, (socket?.bytesWritten ?? 0) - bytesBefore),
-      };
-      if (userId !== undefined) line.userId = valueOf(userId, exchange.request);
-      if (durationMs >= slowMs) line.slow = true;
-      if (aborted) log.warn(line, 'request aborted');
-      else log[levelOf(statusCode)](line, 'request finished');
+    const begun: Begun<Req> = {
+      exchange,
+      path,
+      // The listeners below run in nobody's trace, so the logger has to carry it.
+      log: tracedLogger(logger ?? getRootLogger(), trace),
+      startedAt: performance.now(),
+      socket: raw.socket,
+      bytesBefore: raw.socket?.bytesWritten ?? 0,
+      ended: false,
     };
-    response.on('finish', () => end(false));
-    response.on('close', () => end(true));
+    if (logStart !== false) begun.log[startLevel]({ method: raw.method, path }, 'request started');
+    response.on('finish', () => logEnd(begun, options, false));
+    response.on('close', () => logEnd(begun, options, true));
   };
+}
+
+interface Begun<Req> {
+  readonly exchange: Exchange<Req>;
+  readonly path: string;
+  readonly log: Logger;
+  readonly startedAt: number;
+  /** Kept: a response lets go of its socket when it ends. */
+  readonly socket: Socket | undefined;
+  readonly bytesBefore: number;
+  ended: boolean;
+}
+
+function logEnd<Req>(begun: Begun<Req>, options: TraceOptions<Req>, aborted: boolean): void {
+  if (begun.ended) return;
+  begun.ended = true;
+  const { exchange, path, log, startedAt, socket, bytesBefore } = begun;
+  const { request, raw, response } = exchange;
+  const { slowMs = 1000, userId } = options;
+  const durationMs = Math.round((performance.now() - startedAt) * 1000) / 1000;
+  const line: Record<string, unknown> = {
+    method: raw.method,
+    path,
+    route: routeOf(request),
+    status: aborted && !response.headersSent ? undefined : response.statusCode,
+    durationMs,
+    bytes: bytesOf(raw, response, (socket?.bytesWritten ?? 0) - bytesBefore),
+  };
+  if (userId !== undefined) line.userId = valueOf(userId, request);
+  if (durationMs >= slowMs) line.slow = true;
+  if (aborted) log.warn(line, 'request aborted');
+  else log[levelOf(response.statusCode)](line, 'request finished');
 }
 
 function levelOf(status: number): 'error' | 'warn' | 'info' {

@@ -16,7 +16,7 @@ export function createRequestTracer<Req>(options: TraceOptions<Req>): (exchange:
   return (exchange) => {
     const { request, raw, response } = exchange;
     const { headers } = raw;
-    const trusted = isTrusted(request, raw.socket?.remoteAddress);
+    const trusted = isTrusted(request, raw);
     const trace = createTrace(
       readSeed((name) => headerText(headers[name]), trusted),
       'request',

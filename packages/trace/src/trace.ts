@@ -1,4 +1,4 @@
-import { isShortId, isSpanId, isTraceId, newSpanId, newTraceId } from './ids.js';
+import { isShortId, isSpanId, isTraceId, newIds } from './ids.js';
 
 /** What a trace belongs to: one of the usual words, or a word of your own. */
 export type TraceKind = 'request' | 'job' | 'cron' | 'message' | 'cli' | (string & {});
@@ -65,9 +65,10 @@ class TraceRecord implements Trace {
   #loggers: Map<string, unknown> | undefined = undefined;
 
   constructor(seed: TraceSeed, kind: TraceKind) {
-    this.traceId = traceIdFrom(seed);
+    const fresh = newIds();
+    this.traceId = traceIdFrom(seed, fresh.traceId);
     this.id = this.traceId.slice(-8);
-    this.spanId = isSpanId(seed.spanId) ? seed.spanId : newSpanId();
+    this.spanId = isSpanId(seed.spanId) ? seed.spanId : fresh.spanId;
     this.parentSpanId = isSpanId(seed.parentSpanId) ? seed.parentSpanId : undefined;
     this.requestId = isSafeId(seed.requestId) ? seed.requestId : undefined;
     this.clientRequestId = isSafeId(seed.clientRequestId) ? seed.clientRequestId : undefined;
@@ -83,8 +84,7 @@ class TraceRecord implements Trace {
   }
 }
 
-function traceIdFrom(seed: TraceSeed): string {
+function traceIdFrom(seed: TraceSeed, fresh: string): string {
   if (isTraceId(seed.traceId)) return seed.traceId;
-  const fresh = newTraceId();
   return isShortId(seed.id) ? fresh.slice(0, 24) + seed.id : fresh;
 }

@@ -5,10 +5,8 @@ import { show, stringList } from './check.js';
 /** Whose inbound ids become ours: nobody's, everybody's, those of direct peers in these ranges, or a predicate's choice. */
 export type TrustInbound<Req = IncomingMessage> = boolean | readonly string[] | ((request: Req) => boolean);
 
-/** @internal A predicate over the request and its direct peer's address. */
-export function compileTrust<Req>(
-  trust: TrustInbound<Req>,
-): (request: Req, address: string | undefined) => boolean {
+/** @internal A predicate over the framework's request and the raw one, whose direct peer a range is about. */
+export function compileTrust<Req>(trust: TrustInbound<Req>): (request: Req, raw: IncomingMessage) => boolean {
   if (typeof trust === 'boolean') return () => trust;
   if (typeof trust === 'function')
     return (request) => {
@@ -22,7 +20,7 @@ export function compileTrust<Req>(
       }
     };
   const isListed = compileRanges('trustInbound', trust);
-  return (_, address) => isListed(address);
+  return (_, raw) => isListed(raw.socket?.remoteAddress);
 }
 
 /** @internal Whether an address lies in one of these IP addresses or CIDR ranges. */

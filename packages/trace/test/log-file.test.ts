@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -118,6 +119,17 @@ describe('the file log, rotation', () => {
     for (let n = 0; n < 50; n++) logger.info({ n }, 'line');
     await logger.close();
     expect(readFileSync(`${path}.bak`, 'utf8')).toBe('mine');
+  });
+
+  it.runIf(process.platform !== 'win32')('never rotates what is no file', async () => {
+    const path = newPath();
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync('/dev/null', path);
+    const logger = createLogger({ console: false, file: { path, maxBytes: 1024 } });
+    for (let n = 0; n < 50; n++) logger.info({ n }, 'line');
+    await logger.close();
+    expect(rotatedOf(path)).toEqual([]);
+    expect(logger.lostLines).toBe(0);
   });
 
   it('follows when logrotate moves the file away', async () => {

@@ -1,0 +1,7 @@
+import fastify from 'fastify';
+import { serveForBench } from 'kit-tooling/bench';
+
+const app = fastify();
+app.get('/', () => ({ ok: true }));
+await app.listen({ port: 0, host: '127.0.0.1' });
+await serveForBench(app.server);
