@@ -20,11 +20,13 @@ interface Waiter {
 /** knex's default, when a pool does not say. */
 const defaultPoolMax = 10;
 
-export function createAdmission(client: KnexClient): Admission {
+/** @param most what the database can take where the pool could give more: SQLite has one writer */
+export function createAdmission(client: KnexClient, most = Number.POSITIVE_INFINITY): Admission {
   let held = 0;
   let waiters: Waiter[] = [];
 
-  const poolMax = () => client.pool?.max ?? nativePoolMax(client.config.connectionPool) ?? defaultPoolMax;
+  const poolMax = () =>
+    Math.min(most, client.pool?.max ?? nativePoolMax(client.config.connectionPool) ?? defaultPoolMax);
   const admits = (reserve: number) => poolMax() - held > reserve;
 
   function leave(): void {

@@ -20,8 +20,8 @@ export type Result<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown };
 
-/** How long a stream that was told to end may take. */
-const streamGraceMs = 500;
+/** How long statements in flight may take to end by themselves before they are cancelled. */
+const stopGraceMs = 250;
 
 /** Runs `fn` inside the scope and closes the scope, whatever happens; nothing of it is in flight afterwards. */
 export async function callInScope<T>(
@@ -37,6 +37,7 @@ export async function callInScope<T>(
     await interruptScope(scope, abort.reason.error);
     return { ok: false, error: abort.reason.error };
   }
+  if (scope.streams.size > 0) await settleReadStreams(scope);
   if (scope.inFlight.size > 0) result = await settleInFlight(scope, result, dangling);
   else if (result.ok && isGenerator(result.value)) result = { ok: false, error: generatorError(scope) };
   closeScope(scope);
@@ -75,6 +76,12 @@ async function settleInFlight<T>(scope: Scope, result: Result<T>, dangling: Dang
   };
 }
 
+/** Who has read a stream to its end hears of that a moment before we do. */
+async function settleReadStreams({ inFlight, streams }: Scope): Promise<void> {
+  if (![...streams].every(({ readableEnded, destroyed }) => readableEnded || destroyed)) return;
+  await Promise.race([Promise.allSettled(inFlight), delay(stopGraceMs, undefined, { ref: false })]);
+}
+
 async function awaitInFlight<T>(scope: Scope, result: Result<T>): Promise<Result<T>> {
   // What is awaited may start more.
   while (scope.inFlight.size > 0) {
@@ -85,12 +92,12 @@ async function awaitInFlight<T>(scope: Scope, result: Result<T>): Promise<Result
   return result;
 }
 
+/** The work is undone anyway: what does not end soon is cancelled. Code that hangs elsewhere is not waited for. */
 async function stopInFlight(scope: Scope): Promise<void> {
-  const { physical, inFlight, stoppers } = scope;
-  const ended = Promise.allSettled(inFlight);
-  if (stoppers.size === 0) return void (await ended);
-  for (const stop of stoppers) stop();
-  const inTime = await Promise.race([ended.then(() => true), delay(streamGraceMs, false, { ref: false })]);
+  const { physical, inFlight, streams } = scope;
+  const ended = Promise.allSettled(inFlight).then(() => true);
+  for (const stream of streams) stream.destroy(closedScopeError(scope));
+  const inTime = await Promise.race([ended, delay(stopGraceMs, false, { ref: false })]);
   if (!inTime) await interruptPhysical(physical);
 }
 
@@ -104,7 +111,7 @@ async function interruptScope(scope: Scope, error: unknown): Promise<void> {
     poisonPhysical(physical, new UnexpectedRollbackError(interruptedMessage(scope, error), { cause: error }));
     physical.gate.fail(error);
   }
-  for (const stop of scope.stoppers) stop();
+  for (const stream of scope.streams) stream.destroy(closedScopeError(scope));
   await interruptPhysical(physical);
 }
 

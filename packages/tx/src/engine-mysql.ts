@@ -148,8 +148,9 @@ function statusOf(response: unknown): number | undefined {
   const rows = Array.isArray(response) ? (response as unknown[])[0] : undefined;
   // A CALL answers with result sets and, last, the status.
   const header = Array.isArray(rows) ? (rows as unknown[]).at(-1) : rows;
-  const status = (header as { serverStatus?: unknown } | undefined)?.serverStatus;
-  return typeof status === 'number' ? status : undefined;
+  const { serverStatus, affectedRows } = (header ?? {}) as { serverStatus?: unknown; affectedRows?: unknown };
+  // A row may have a column of that name.
+  return typeof serverStatus === 'number' && affectedRows !== undefined ? serverStatus : undefined;
 }
 
 export function isMariaDb(connection: Connection): boolean {

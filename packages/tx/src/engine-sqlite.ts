@@ -10,7 +10,7 @@ interface SqliteConnection extends Connection {
   open: boolean;
   memory: boolean;
   exec(sql: string): unknown;
-  pragma(sql: string): unknown;
+  pragma(sql: string, options?: { simple: boolean }): unknown;
   close(): void;
 }
 
@@ -50,6 +50,15 @@ export const sqliteEngine: Engine = {
   replaySharesFile: (primary, replica) => {
     const files = [primary, replica].map((client) => client.connectionSettings.filename ?? '');
     return real(files[0]!) !== ':memory:' && sameFile(files[0]!, files[1]!);
+  },
+
+  borrow(connection) {
+    const sqlite = connection as SqliteConnection;
+    const before = Number(sqlite.pragma('busy_timeout', { simple: true }));
+    sqlite.pragma('busy_timeout = 0');
+    return () => {
+      if (sqlite.open) sqlite.pragma(`busy_timeout = ${before}`);
+    };
   },
 
   guardReads(_client, connection, on) {

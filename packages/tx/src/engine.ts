@@ -39,6 +39,8 @@ export interface Engine {
   isDefinite(error: unknown): boolean;
   /** The connection, not the statement, is the problem. */
   isConnectionLost(error: unknown): boolean;
+  /** Prepares a connection for the manager; what it gives puts that back. */
+  borrow?(connection: Connection): () => void;
   guardReads(client: KnexClient, connection: Connection, on: boolean): Promise<void>;
   /** Ends the connection without asking the server. */
   destroy(connection: Connection): void;

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { finished, type Readable } from 'node:stream';
 import type { AmbientKnex } from './ambient-knex.js';
+import { whileBusy } from './busy.js';
 import { currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { TransactionHijackedError } from './errors.js';
@@ -130,7 +131,11 @@ function createAmbientClient(core: Core): KnexClient {
           return client.query(actual, query);
         });
       }
-      const done = await primary.query(connection, query);
+      const { sql } = query;
+      const done = await whileBusy(engine, () => {
+        query.sql = sql;
+        return primary.query(connection, query);
+      });
       await noteAutocommit(connection, query);
       return done;
     },
@@ -144,10 +149,10 @@ function createAmbientClient(core: Core): KnexClient {
         return place?.kind === 'read' ? sendRead(place.read, connection, run) : run(primary);
       }
       const { scope } = place;
-      const stop = () => (stream as Readable).destroy(closedScopeError(scope));
-      scope.stoppers.add(stop);
+      const open = stream as Readable;
+      scope.streams.add(open);
       return sendStatement(scope, query, () => flow(scope.physical.client).then(() => query)).finally(() =>
-        scope.stoppers.delete(stop),
+        scope.streams.delete(open),
       );
     },
 

@@ -10,6 +10,9 @@ interface Sessions {
   guarded: WeakSet<Connection>;
 }
 
+/** What to put back when a connection leaves the manager's hands. */
+const borrowed = new WeakMap<Connection, () => void>();
+
 /** A connection in the wanted mode; switching costs one round trip, staying in a mode costs none. */
 export async function leaseConnection(
   client: KnexClient,
@@ -18,6 +21,8 @@ export async function leaseConnection(
 ): Promise<Connection> {
   const sessions = sessionsOf(client, engine);
   const connection = await sessions.acquire();
+  const undo = engine.borrow?.(connection);
+  if (undo !== undefined) borrowed.set(connection, undo);
   if ((mode === 'read') === sessions.guarded.has(connection)) return connection;
   await switchMode(client, engine, sessions, connection, mode === 'read');
   return connection;
@@ -25,6 +30,8 @@ export async function leaseConnection(
 
 export function returnConnection(client: KnexClient, connection: Connection): void {
   delete connection.__knexTxId;
+  borrowed.get(connection)?.();
+  borrowed.delete(connection);
   // A pool that is being destroyed may refuse; the connection goes with it.
   if (client.pool !== undefined) void client.releaseConnection(connection);
 }

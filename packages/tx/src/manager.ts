@@ -151,7 +151,9 @@ function createCore(options: TransactionManagerOptions): { core: Core; drain: ()
     dangling: options.dangling ?? 'error',
     domain: domain?.name,
     guard: createDomainGuard(engine, domain),
-    admission: sharedState(client, 'admission', () => createAdmission(client)),
+    admission: sharedState(client, 'admission', () =>
+      createAdmission(client, engine.kind === 'sqlite' ? 1 : undefined),
+    ),
     router: createReplicaRouter(client, engine, replicaClients),
     running: new Set(),
     assertOpen() {
@@ -162,7 +164,8 @@ function createCore(options: TransactionManagerOptions): { core: Core; drain: ()
     core,
     drain: async () => {
       closed = true;
-      await Promise.allSettled(core.running);
+      // Inside a scope of its own it would wait for itself.
+      if (currentFrame(client) === undefined) await Promise.allSettled(core.running);
     },
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BeginOptions, Engine } from './engine.js';
 import { CommitOutcomeUnknownError, TransactionHijackedError, UnexpectedRollbackError } from './errors.js';
 import { messageOf } from './error-message.js';
+import { whileBusy } from './busy.js';
 import { createGate } from './gate.js';
 import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
 import { destroyConnection, returnConnection } from './lease.js';
@@ -11,7 +12,6 @@ import { closedScopeError, createLevel, type Physical, type Scope, type TxLevel 
 const rollbackLimitMs = 5_000;
 /** How long a cancelled statement may take to end before its connection is cut. */
 const cancelGraceMs = 500;
-const busyRetryMs = 5_000;
 
 let counter = 0;
 
@@ -26,10 +26,9 @@ export async function beginPhysical(
   const id = `kit${counter}`;
   connection.__knexTxId = id;
   try {
-    await beginPatiently(client, engine, connection, options);
+    await whileBusy(engine, () => engine.begin(client, connection, options), options.timeoutMs);
   } catch (error) {
-    if (engine.isConnectionLost(error)) destroyConnection(client, engine, connection, error);
-    else returnConnection(client, connection);
+    await giveBack(client, engine, connection, options, error);
     throw error;
   }
   const root = createLevel(undefined, `"${options.name}" ${id}`);
@@ -48,21 +47,20 @@ export async function beginPhysical(
   };
 }
 
-/** SQLite's writer lock may be another process's: asking again leaves the event loop free, busy_timeout does not. */
-async function beginPatiently(
+/** A connection that could not begin: as it was before, or not at all. */
+async function giveBack(
   client: KnexClient,
   engine: Engine,
   connection: Connection,
   options: BeginOptions,
+  error: unknown,
 ): Promise<void> {
-  const deadline = Date.now() + Math.min(options.timeoutMs ?? busyRetryMs, busyRetryMs);
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
-    try {
-      return await engine.begin(client, connection, options);
-    } catch (error) {
-      if (engine.kind !== 'sqlite' || !engine.isRetryable(error) || Date.now() > deadline) throw error;
-      await delay(pauseMs * Math.random());
-    }
+  try {
+    if (engine.isConnectionLost(error)) throw error;
+    await engine.restore?.(client, connection, options);
+    returnConnection(client, connection);
+  } catch (reason) {
+    destroyConnection(client, engine, connection, reason);
   }
 }
 
@@ -113,7 +111,7 @@ export async function setSavepoint(scope: Scope): Promise<void> {
 export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean> {
   const { physical, level, label } = scope;
   let kept = keep && physical.engine.truth(physical.connection) !== 'aborted';
-  await physical.gate.close(level, scope, async () => {
+  const ending = physical.gate.close(level, scope, async () => {
     if (kept) {
       try {
         await execute(physical.client, physical.connection, `RELEASE SAVEPOINT ${label}`);
@@ -126,6 +124,13 @@ export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean
     await own(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
     await own(physical, level, `RELEASE SAVEPOINT ${label}`);
   });
+  try {
+    await ending;
+  } catch (error) {
+    // Neither kept nor undone: nothing of the transaction may be committed.
+    poisonPhysical(physical, unexpectedRollback(physical, level, error));
+    throw error;
+  }
   return kept;
 }
 
@@ -140,12 +145,14 @@ export async function commitPhysical(
   aborted: Promise<never> | undefined,
 ): Promise<string | undefined> {
   const { client, connection, engine, root } = physical;
-  const truth = connection.__knex__disposed === undefined ? engine.truth(connection) : 'none';
+  // A nested scope that could not be ended has left its savepoint.
+  const isWhole = connection.__knex__disposed === undefined && physical.gate.top === root;
+  const truth = isWhole ? engine.truth(connection) : 'none';
   if (truth !== 'open') {
     await rollbackPhysical(physical);
     throw truth === 'aborted' ? unexpectedRollback(physical, root) : lostError(physical);
   }
-  const committing = engine.commit(client, connection, wantPosition);
+  const committing = whileBusy(engine, () => engine.commit(client, connection, wantPosition));
   try {
     const { committed, position } = await (aborted === undefined
       ? committing

@@ -115,7 +115,7 @@ function refuseInner(core: Core, active: Scope, options: RunOptions): void {
     throw new PropagationError(
       `durable: this call of "${core.name}" is inside a transaction whose end it cannot vouch for`,
     );
-  if (active.physical.readOnly && options.propagation !== 'REQUIRES_NEW')
+  if (active.physical.readOnly)
     throw new PropagationError(
       `A transaction that only reads is active in "${core.name}"; it cannot be joined to write`,
     );

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { whileBusy } from './busy.js';
 import { heldConnections } from './context.js';
 import type { Core } from './core.js';
 import { isTransactionClosedError, TransactionClosedError } from './errors.js';
@@ -109,7 +110,7 @@ async function leaseFor(scope: ReadScope, client: KnexClient): Promise<Connectio
 async function sendOrFallBack(scope: ReadScope, connection: Connection, send: Send): Promise<QueryObject> {
   const { core, leases } = scope;
   const client = leases.get(connection)?.client ?? core.client;
-  if (client === core.client) return send(client, connection);
+  if (client === core.client) return whileBusy(core.engine, () => send(client, connection));
   try {
     const done = await send(client, connection);
     core.router.markUp(client);

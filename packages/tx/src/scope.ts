@@ -43,14 +43,21 @@ export interface Physical {
   ended: boolean;
 }
 
+/** The part of a Node stream that scopes look at. */
+export interface OpenStream {
+  readonly readableEnded: boolean;
+  readonly destroyed: boolean;
+  destroy(error?: Error): unknown;
+}
+
 /** One call of `tm.run` that is inside a physical transaction. */
 export interface Scope {
   readonly label: string;
   readonly physical: Physical;
   readonly level: TxLevel;
   readonly inFlight: Set<Promise<unknown>>;
-  /** Ends what is in flight without an end of its own: open streams. */
-  readonly stoppers: Set<() => void>;
+  /** Streams of rows in flight; who reads them decides when they end. */
+  readonly streams: Set<OpenStream>;
   /** Scopes opened inside and not yet ended. */
   readonly children: Set<Scope>;
   /** What may end the transaction from outside; of the outermost scope only. */
@@ -80,7 +87,7 @@ export function createScope(
     joined,
     loose,
     inFlight: new Set(),
-    stoppers: new Set(),
+    streams: new Set(),
     children: new Set(),
     closed: false,
   };

@@ -52,7 +52,9 @@ function skipToken(sql: string, at: number, rules: TextRules): { to: number; as:
     return { to: endAfter(sql, '\n', at), as: ' ' };
   if (two === '/*') {
     const executable = rules.executableComments === true ? /^\/\*M?!\d*/.exec(sql.slice(at, at + 12)) : null;
-    return executable ? { to: at + executable[0].length, as: ' ' } : { to: endOfComment(sql, at), as: ' ' };
+    return executable
+      ? { to: at + executable[0].length, as: ' ' }
+      : { to: endOfComment(sql, at, rules.dollarQuotes === true), as: ' ' };
   }
   if (two === '*/') return { to: at + 2, as: ' ' };
   const quote = sql[at];
@@ -70,9 +72,17 @@ function endAfter(sql: string, mark: string, from: number): number {
   return end === -1 ? sql.length : end + mark.length;
 }
 
-/** Block comments nest in PostgreSQL; elsewhere an inner opening is just text, which ends no later. */
-function endOfComment(sql: string, at: number): number {
-  return endAfter(sql, '*/', at + 2);
+/** Block comments nest in PostgreSQL, and nowhere else. */
+function endOfComment(sql: string, at: number, nests: boolean): number {
+  let depth = 1;
+  for (let index = at + 2; index < sql.length; index += 1) {
+    const two = sql.slice(index, index + 2);
+    if (two !== '*/' && !(nests && two === '/*')) continue;
+    depth += two === '*/' ? -1 : 1;
+    if (depth === 0) return index + 2;
+    index += 1;
+  }
+  return sql.length;
 }
 
 function endOfQuote(sql: string, at: number, quote: string, rules: TextRules): number {

@@ -24,11 +24,12 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
   let knex: Knex;
   let tm: TransactionManager;
 
-  const connect = (port: number) =>
+  const connect = (port: number) => connectWith(port, 3);
+  const connectWith = (port: number, max: number) =>
     knexFactory({
       client: kind === 'postgres' ? 'pg' : 'mysql2',
       connection: server.url.replace(String(server.port), String(port)),
-      pool: { min: 0, max: 3 },
+      pool: { min: 0, max },
       log,
     });
 
@@ -165,6 +166,47 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     expect(knex.client.pool.numUsed()).toBe(0);
     await add('after');
     await expect.poll(() => labels(direct)).toEqual(['warm', 'after']);
+  });
+
+  it('plain knex gives the busy connection back when ROLLBACK takes longer than 5 s (fault 7)', async () => {
+    const single = connectWith(server.port, 1);
+    await single
+      .transaction(async (trx) => {
+        trx.raw(kind === 'postgres' ? 'select pg_sleep(6.5)' : 'select sleep(6.5)').then(
+          () => {},
+          () => {},
+        );
+        await delay(50);
+        throw new Error('roll back');
+      })
+      .catch(() => {});
+    const started = performance.now();
+    await single.raw('select 1');
+    // The next borrower waited for a statement that is not its own.
+    expect(performance.now() - started).toBeGreaterThan(500);
+    await single.destroy();
+  });
+
+  it('a statement that still runs when the function throws is cancelled, and the next borrower does not wait', async () => {
+    const single = connectWith(server.port, 1);
+    const manager = createTransactionManager({ name: 'busy', primary: single });
+    const started = performance.now();
+    const reason = await reasonOf(
+      manager.run(async () => {
+        await manager.db('entry').insert({ label: 'undone' });
+        const slow = manager.db.raw(kind === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
+        await Promise.all([
+          slow.then(() => {}),
+          delay(50).then(() => Promise.reject(new Error('roll back'))),
+        ]);
+      }),
+    );
+    expect(reason).toMatchObject({ message: 'roll back' });
+    await manager.run(async () => void (await manager.db('entry').insert({ label: 'next' })));
+    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(await labels(direct)).toEqual(['next']);
+    await manager.close();
+    await single.destroy();
   });
 
   it('an aborted signal cancels, rolls back and rejects with its reason', async () => {

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTransactionManager, type TransactionManager } from '../src/index.js';
+import { labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+
+describe('SQLite with several connections in one process', () => {
+  let database: TestDatabase;
+  let knex: Knex;
+  let other: Knex;
+  let tm: TransactionManager;
+
+  beforeAll(async () => {
+    database = await openDatabase('sqlite');
+    knex = database.pool({ pool: { min: 0, max: 4 } });
+    other = database.pool();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await resetEntries(knex);
+    tm = createTransactionManager({ name: 'sqlite', primary: knex });
+    return () => tm.close();
+  });
+
+  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
+
+  it('twenty writers queue for the one that may write', async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        tm.run(async () => {
+          await add(`${index}`);
+          await delay(2);
+        }),
+      ),
+    );
+    expect(await labels(knex)).toHaveLength(20);
+  });
+
+  it('a write of another pool is waited for with the event loop free', async () => {
+    const held = await other.transaction();
+    await held('entry').insert({ label: 'theirs' });
+    let ticks = 0;
+    const ticking = setInterval(() => (ticks += 1), 5);
+    const ours = Promise.all([tm.run(() => add('ours')), add('autocommitted')]);
+    await delay(150);
+    await held.commit();
+    await ours;
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(5);
+    expect((await labels(knex)).toSorted()).toEqual(['autocommitted', 'ours', 'theirs']);
+  });
+
+  it('plain knex on the same pool keeps its busy_timeout', async () => {
+    await add('a');
+    await tm.run(() => add('b'));
+    expect(await knex.raw('pragma busy_timeout')).toEqual([{ timeout: 5000 }]);
+  });
+
+  it('a schema change inside tm.run is part of the transaction', async () => {
+    await tm.run(async () => {
+      await add('a');
+      await tm.db.schema.createTable('extra', (table) => table.integer('id'));
+      tm.setRollbackOnly();
+    });
+    expect(await knex.schema.hasTable('extra')).toBe(false);
+    await tm.db.schema.alterTable('entry', (table) => table.dropColumn('amount'));
+    expect(await knex.schema.hasColumn('entry', 'amount')).toBe(false);
+  });
+
+  it('an in-memory database survives its transactions', async () => {
+    const memory = database.pool({ connection: { filename: ':memory:' } });
+    await resetEntries(memory);
+    const manager = createTransactionManager({ name: 'memory', primary: memory });
+    await manager.run(async () => void (await manager.db('entry').insert({ label: 'kept' })));
+    await manager.run(async () => Promise.reject(new Error('x'))).catch(() => {});
+    expect(await manager.read(() => manager.db('entry').pluck('label'))).toEqual(['kept']);
+    await manager.close();
+  });
+
+  it('a stream that outlives its scope is ended, and refused', async () => {
+    await knex('entry').insert(Array.from({ length: 50 }, (_, index) => ({ label: `${index}` })));
+    const stream = await tm
+      .run(async () => {
+        const rows = tm.db('entry').stream();
+        rows.on('error', () => {});
+        await new Promise((resolve) => rows.once('readable', resolve));
+        return rows;
+      })
+      .catch((error) => error);
+    expect(stream).toMatchObject({ code: 'KIT_TX_DANGLING_QUERY' });
+    const seen: unknown[] = [];
+    await tm.run(async () => {
+      for await (const row of tm.db('entry').stream()) seen.push(row);
+    });
+    expect(seen).toHaveLength(50);
+    expect(knex.client.pool.numUsed()).toBe(0);
+  });
+});
