@@ -9,7 +9,7 @@ import { startService as start } from './service.js';
 
 describe('gracefulShutdown, a real process', () => {
   it('answers 503 on ready and 200 on live and work while it waits, says Connection: close, then exits 0', async () => {
-    const { child, url } = await start('express', { readyDelayMs: 1_500 });
+    const { child, url } = await start('express', { readyDelayMs: 3_000 });
     const before = await fetch(`${url}/work`);
     expect(before.headers.get('connection')).toBe('keep-alive');
     await before.arrayBuffer();

@@ -29,7 +29,7 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
   });
   afterAll(() => server?.stop());
 
-  const connect = (max = 4, timeoutMs = 700) => {
+  const connect = (max = 4, timeoutMs = 2_000) => {
     const db = knexFactory({
       client,
       connection: server.url,
@@ -38,7 +38,7 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
       log: { warn() {}, error() {}, debug() {}, deprecate() {} },
     });
     const health = createHealth({ ttlMs: 0, timeoutMs }).add(
-      knexCheck(db, { acquireTimeoutMs: 300, connectTimeoutMs: 400 }),
+      knexCheck(db, { acquireTimeoutMs: 300, connectTimeoutMs: 1_500 }),
     );
     open.push({ destroy: () => db.destroy(), health });
     return { db, health };
@@ -74,7 +74,7 @@ describe.each(engines.filter(({ runs }) => runs))('knexCheck on $engine', ({ cli
     const { db, health } = connect();
     expect((await checkOf(health)).status).toBe('healthy');
     await freeze(server);
-    expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 700 ms' });
+    expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 2000 ms' });
     const later = await checkOf(health);
     expect(later.status).toBe('unhealthy');
     const { pool } = db.client as { pool: { numUsed(): number; numPendingAcquires(): number } };

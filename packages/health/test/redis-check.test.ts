@@ -31,7 +31,7 @@ describe.runIf(hasServer('redis'))('redisCheck on Redis', () => {
     });
     redis.on('error', () => {});
     await redis.connect();
-    const health = createHealth({ ttlMs: 0, timeoutMs: 400 }).add(redisCheck(redis, options));
+    const health = createHealth({ ttlMs: 0, timeoutMs: 1_500 }).add(redisCheck(redis, options));
     open.push({ redis, health });
     return { redis, health };
   };
@@ -63,7 +63,7 @@ describe.runIf(hasServer('redis'))('redisCheck on Redis', () => {
   it('is unhealthy while frozen, with one PING outstanding, and recovers when it thaws', async () => {
     const { redis, health } = await connect();
     await freeze(server);
-    expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 400 ms' });
+    expect(await checkOf(health)).toMatchObject({ status: 'unhealthy', message: 'timeout after 1500 ms' });
     for (let probe = 0; probe < 5; probe += 1) expect((await checkOf(health)).status).toBe('unhealthy');
     expect((redis as unknown as RedisLike).commandQueue?.length).toBe(1);
     server.thaw();

@@ -5,7 +5,7 @@ import { startService as start } from './service.js';
 describe.each(['express', 'fastify', 'nest'])('SIGTERM under load on %s', (framework) => {
   it('fails none of at least 15,000 requests', { timeout: 120_000 }, async () => {
     const { child, port } = await start(framework, {
-      readyDelayMs: 2_000,
+      readyDelayMs: 3_000,
       drainTimeoutMs: 10_000,
       forceAfterMs: 30_000,
     });
