@@ -1,7 +1,10 @@
 import { kitBuild } from '../../tsup.config.base.ts';
 
 export default [
-  kitBuild(['src/index.ts', 'src/express.ts', 'src/fastify.ts', 'src/nest.ts', 'src/otel.ts']),
+  kitBuild(['src/index.ts', 'src/express.ts', 'src/fastify.ts', 'src/nest.ts', 'src/otel.ts'], {
+    // Both run at once: this one must not sweep away what the other has written.
+    clean: ['**/*', '!cli.cjs'],
+  }),
   // The command line carries what it needs, so that nobody installs Grafana's builders to count requests.
   kitBuild(['src/cli.ts'], {
     format: ['cjs'],

@@ -18,6 +18,7 @@ export { instrumentKnex, type InstrumentKnexOptions, type KnexLike } from './ins
 export { instrumentRedis, type InstrumentRedisOptions, type RedisLike } from './instrument-redis.js';
 export { type CacheLike, instrumentCache, type InstrumentCacheOptions } from './instrument-cache.js';
 export { instrumentQueue, type QueueLike } from './instrument-queue.js';
+export { instrumentSagas, type SagasLike } from './instrument-sagas.js';
 export { type ClusterMetrics, clusterMetrics, type ClusterMetricsOptions } from './cluster.js';
 export { isMetricConflictError, MetricConflictError } from './errors.js';
 /** @internal What the adapters share. */

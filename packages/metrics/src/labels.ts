@@ -10,7 +10,10 @@ export const MAX_LABEL_LENGTH = 1_024;
 export function labelValue(value: unknown, label: string): string {
   switch (typeof value) {
     case 'string':
-      return value.length > MAX_LABEL_LENGTH ? value.slice(0, MAX_LABEL_LENGTH).toWellFormed() : value;
+      // A lone surrogate is not UTF-8: Prometheus would refuse the whole scrape.
+      return value.length > MAX_LABEL_LENGTH
+        ? value.slice(0, MAX_LABEL_LENGTH).toWellFormed()
+        : value.toWellFormed();
     case 'undefined':
       return '';
     case 'number':

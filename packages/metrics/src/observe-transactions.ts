@@ -44,6 +44,7 @@ function observeSagas(instruments: Instruments): Observers {
   const stuckGauge = instruments.gauge('kit_saga_stuck', {
     help: 'Sagas that can go neither forward nor back and wait for an operator.',
     labels: ['name'],
+    aggregate: 'max',
   });
   const stuck = createStuckSagas((name, count) => stuckGauge.child(name).set(count));
   return {

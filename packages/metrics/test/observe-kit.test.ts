@@ -1,10 +1,28 @@
 import { channel } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Metrics, type ObservedChannels, observeKit } from '../src/index.js';
+import { type Metrics, instrumentSagas, type ObservedChannels, observeKit } from '../src/index.js';
 import { newMetrics, textOf, valueOf } from './clients.js';
 
 const publish = <C extends keyof ObservedChannels>(name: C, payload: ObservedChannels[C] & object) =>
   channel(name).publish(Object.freeze(payload));
+
+describe('instrumentSagas', () => {
+  it('shows what is stuck in the store, also after another process resolved it', async () => {
+    const metrics = newMetrics();
+    let stuck = [{ name: 'pay' }, { name: 'refund' }, { name: 'pay' }];
+    const stop = instrumentSagas(metrics, {
+      list: async ({ status }) => (status === 'stuck' ? stuck : []),
+    });
+    const stopObserving = observeKit(metrics);
+    expect(valueOf(await textOf(metrics), 'kit_saga_stuck', { name: 'pay' })).toBe(2);
+    stuck = [{ name: 'refund' }];
+    const text = await textOf(metrics);
+    expect(valueOf(text, 'kit_saga_stuck', { name: 'pay' })).toBe(0);
+    expect(valueOf(text, 'kit_saga_stuck', { name: 'refund' })).toBe(1);
+    stop();
+    stopObserving();
+  });
+});
 
 describe('observeKit', () => {
   let stop = () => {};

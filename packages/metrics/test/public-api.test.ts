@@ -21,6 +21,7 @@ describe('the public API', () => {
         'instrumentKnex',
         'instrumentQueue',
         'instrumentRedis',
+        'instrumentSagas',
         'isMetricConflictError',
         'mountOnAdapter',
         'observeKit',
