@@ -1,0 +1,175 @@
+import { Queue, type Job } from 'bullmq';
+import { Redis } from 'ioredis';
+import { hasServer, startRedis, type TestServer } from 'kit-tooling/servers';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { createBullmqDispatch, createBullmqPublisher } from '../src/bullmq.js';
+import {
+  createOutbox,
+  createOutboxRelay,
+  createSagaRunner,
+  defineSaga,
+  local,
+  type OutboxMessage,
+  type OutboxRelay,
+  remote,
+  type SagaRunner,
+} from '../src/index.js';
+import { createRedisStreamsPublisher } from '../src/redis-streams.js';
+import { type Database, eventually, openDatabase } from './durable-setup.js';
+
+describe.runIf(hasServer('redis'))('with Redis', () => {
+  let server: TestServer;
+  let redis: Redis;
+  let database: Database;
+  const closing: { close(): Promise<unknown> }[] = [];
+  const later = <T extends { close(): Promise<unknown> }>(made: T): T => (closing.push(made), made);
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url, { maxRetriesPerRequest: 1, retryStrategy: () => 50 });
+    redis.on('error', () => {});
+    database = await openDatabase('sqlite');
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await database.close();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await database.empty();
+    await redis.flushall();
+  });
+  afterEach(async () => {
+    for (const one of closing.splice(0)) await one.close();
+  });
+  const connection = () => ({ host: server.host, port: server.port, maxRetriesPerRequest: null });
+  const relay = (publish: (batch: readonly OutboxMessage[]) => Promise<void>): OutboxRelay =>
+    later(createOutboxRelay(database.tm, { publish, pollMs: 20, backoff: { baseMs: 20, maxMs: 100 } }));
+  const add = (
+    messages: [topic: string, payload: unknown, options?: { key?: string; messageId?: string }][],
+  ) =>
+    database.tm.run(async () => {
+      for (const [topic, payload, options] of messages)
+        await createOutbox(database.tm).add(topic, payload, options);
+    });
+  const drained = () => eventually(async () => (await database.knex('kit_outbox')).length === 0);
+
+  it('the outbox arrives in Redis Streams, in order, in the stream of its topic', async () => {
+    relay(createRedisStreamsPublisher({ redis, maxLength: 1_000 }));
+    await add([
+      ['paid', { n: 1 }, { key: 'k', messageId: 'm1' }],
+      ['paid', { n: 2 }, { key: 'k', messageId: 'm2' }],
+      ['refunded', null, { messageId: 'm3' }],
+    ]);
+    await drained();
+    const entries = await redis.xrange('paid', '-', '+');
+    expect(entries.map(([, fields]) => fields)).toEqual([
+      ['id', 'm1', 'topic', 'paid', 'key', 'k', 'payload', '{"n":1}', 'headers', '{}'],
+      ['id', 'm2', 'topic', 'paid', 'key', 'k', 'payload', '{"n":2}', 'headers', '{}'],
+    ]);
+    expect((await redis.xrange('refunded', '-', '+'))[0]![1]).toEqual([
+      'id', 'm3', 'topic', 'refunded', 'payload', 'null', 'headers', '{}',
+    ]); // prettier-ignore
+  });
+
+  it('a message that the stream refuses stays in the outbox', async () => {
+    await redis.set('wrong-type', 'a string, not a stream');
+    const publish = createRedisStreamsPublisher({ redis, stream: () => 'wrong-type' });
+    const message: OutboxMessage = { id: 'm', topic: 't', payload: 1, headers: {}, attempt: 1 };
+    await expect(publish([message])).rejects.toThrow('WRONGTYPE');
+  });
+
+  it('refuses a maxLength that is no length', () => {
+    expect(() => createRedisStreamsPublisher({ redis, maxLength: 0 })).toThrow(
+      'maxLength must be an integer >= 1, got 0',
+    );
+  });
+
+  it('the outbox becomes BullMQ jobs whose id is the message id, so a second delivery is no second job', async () => {
+    const queue = later(new Queue('events', { connection: connection() }));
+    const publish = createBullmqPublisher({ queue });
+    relay(publish);
+    await add([
+      ['paid', { n: 1 }, { key: 'k', messageId: 'm1' }],
+      ['paid', 2, { messageId: 'a:b' }],
+      ['paid', 3, { messageId: '7' }],
+    ]);
+    await drained();
+    await publish([{ id: 'm1', topic: 'paid', payload: { n: 1 }, headers: {}, attempt: 2 }]);
+    const jobs = await queue.getJobs(['waiting']);
+    expect(new Set(jobs.map((job: Job) => job.id))).toEqual(new Set(['a%3Ab', 'm-7', 'm1']));
+    expect(jobs.find((job: Job) => job.id === 'm1')).toMatchObject({
+      name: 'paid',
+      data: { id: 'm1', topic: 'paid', key: 'k', payload: { n: 1 }, headers: {} },
+    });
+  });
+
+  describe('dispatching sagas through BullMQ', () => {
+    const input = z.object({});
+    const runner = (
+      saga: ReturnType<typeof define>,
+      options: { sweepMs?: number; leaseMs?: number } = {},
+    ): SagaRunner => {
+      const { sweepMs = 600_000, leaseMs = 2_000 } = options;
+      const dispatch = createBullmqDispatch({ connection: connection(), queue: 'sagas', sweepMs });
+      return later(
+        createSagaRunner(database.tm, {
+          sagas: [saga],
+          leaseMs,
+          pollMs: 600_000,
+          backoff: { baseMs: 20, maxMs: 50 },
+          dispatch,
+        }),
+      );
+    };
+    const define = (call: (attempt: number) => unknown) =>
+      defineSaga({
+        name: 'dispatched',
+        version: 1,
+        input,
+        steps: [
+          remote('charge', () => 1, { pivot: true }),
+          remote('after', (c) => call(c.attempt)),
+          local('end', () => 2),
+        ],
+      });
+    const completed = (sagas: SagaRunner, id: string) =>
+      eventually(async () => (await sagas.get(id))?.status === 'completed');
+
+    it('resumes a parked saga by a message instead of a poll', async () => {
+      const saga = define((attempt) => {
+        if (attempt < 3) throw new Error('not yet');
+      });
+      const sagas = runner(saga);
+      const { id, status } = await sagas.start(saga, {});
+      expect(status).toBe('running');
+      await completed(sagas, id);
+    });
+
+    it('finds a saga by the sweep when Redis has lost its message', async () => {
+      let broken = true;
+      const saga = define(() => {
+        if (broken) throw new Error('not yet');
+      });
+      const first = runner(saga);
+      const { id } = await first.start(saga, {});
+      await first.close();
+      await redis.flushall();
+      broken = false;
+      await database.knex('kit_saga').update({ due_at: 1 });
+      await completed(runner(saga, { sweepMs: 50 }), id);
+    });
+
+    it('takes over from an instance that is gone when its lease ends', async () => {
+      const saga = define(() => {});
+      const sagas = runner(saga, { leaseMs: 300 });
+      const { id } = await sagas.start(saga, {});
+      // As a crash would leave it: leased, running, its message on the way.
+      await database
+        .knex('kit_saga')
+        .update({ status: 'running', next_step: 1, owner: 'gone', due_at: 4_000_000_000_000 });
+      await database.knex('kit_saga').update({ due_at: Date.now() + 600 });
+      await completed(sagas, id);
+    });
+  });
+});

@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  createOutboxRelay,
+  createIdempotency,
+  createSagaRunner,
+  defineSaga,
+  isSagaInputError,
+  local,
+  remote,
+  type SagaRunner,
+} from '../src/index.js';
+import { type Database, openDatabase } from './durable-setup.js';
+
+const input = z.object({ amount: z.number() });
+const step = local('a', () => 1);
+const saga = defineSaga({ name: 'simple', version: 1, input, steps: [step] });
+
+describe('what a saga refuses at its definition', () => {
+  it.each<[string, () => unknown, string]>([
+    [
+      'a step without a name',
+      () => local('', () => 1),
+      'step name must be a string of 1 to 100 characters, got ""',
+    ],
+    ['a step without a function', () => local('a', 1 as never), 'step "a" must have a function, got number'],
+    [
+      'an undo that is none',
+      () => local('a', () => 1, { undo: 1 as never }),
+      'undo must be a function, got number',
+    ],
+    [
+      'a call that may take no time',
+      () => remote('a', () => 1, { timeoutMs: 0 }),
+      'timeoutMs must be > 0 and < 2^31, got 0',
+    ],
+    [
+      'a reconcile that is none',
+      () => remote('a', () => 1, { reconcile: {} as never }),
+      'reconcile must be a function',
+    ],
+    [
+      'an unknown that is none',
+      () => remote('a', () => 1, { unknown: {} as never }),
+      'unknown must be a function',
+    ],
+    ['no name', () => defineSaga({ name: '', version: 1, input, steps: [step] }), 'name must be'],
+    [
+      'version 0',
+      () => defineSaga({ name: 's', version: 0, input, steps: [step] }),
+      'version must be an integer >= 1, got 0',
+    ],
+    [
+      'no schema',
+      () => defineSaga({ name: 's', version: 1, input: {} as never, steps: [step] }),
+      'input must be a Standard Schema',
+    ],
+    [
+      'no steps',
+      () => defineSaga({ name: 's', version: 1, input, steps: [] }),
+      'steps must be a list of at least one step',
+    ],
+    [
+      'steps of its own make',
+      () => defineSaga({ name: 's', version: 1, input, steps: [{} as never] }),
+      'made by local() or remote()',
+    ],
+    [
+      'two steps of one name',
+      () => defineSaga({ name: 's', version: 1, input, steps: [step, step] }),
+      'got a twice',
+    ],
+    [
+      'two pivots',
+      () =>
+        defineSaga({
+          name: 's',
+          version: 1,
+          input,
+          steps: [local('a', () => 1, { pivot: true }), local('b', () => 1, { pivot: true })],
+        }),
+      'steps must have at most one pivot',
+    ],
+  ])('%s', (_what, define, message) => {
+    expect(define).toThrow(message);
+  });
+});
+
+describe('what the factories refuse', () => {
+  let database: Database;
+  let runner: SagaRunner | undefined;
+  beforeAll(async () => {
+    database = await openDatabase('sqlite');
+  });
+  afterAll(() => database.close());
+  beforeEach(() => database.empty());
+  afterEach(() => runner?.close());
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ sagas: 1 }, 'sagas must be a list of defineSaga(…), got number'],
+    [{ sagas: [{}] }, 'sagas must be made by defineSaga()'],
+    [{ sagas: [saga, saga] }, 'sagas must differ in name or version, got "simple" version 1 twice'],
+    [{ sagas: [], leaseMs: 0 }, 'leaseMs must be >= 30 and < 2^31 milliseconds, got 0'],
+    [{ sagas: [], pollMs: Infinity }, 'pollMs must be >= 1'],
+    [{ sagas: [], concurrency: 0 }, 'concurrency must be an integer >= 1, got 0'],
+    [{ sagas: [], undoAttempts: 1.5 }, 'undoAttempts must be an integer >= 1, got 1.5'],
+    [{ sagas: [], backoff: { baseMs: 0 } }, 'backoff.baseMs must be >= 1'],
+    [{ sagas: [], backoff: { baseMs: 10, maxMs: 5 } }, 'backoff.maxMs must be >= 10'],
+    [{ sagas: [], onError: 1 }, 'onError must be a function, got number'],
+  ])('createSagaRunner %j', (options, message) => {
+    expect(() => createSagaRunner(database.tm, options as never)).toThrow(message);
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [{}, 'publish must be a function, got undefined'],
+    [{ publish: async () => {}, batchSize: 0 }, 'batchSize must be an integer >= 1, got 0'],
+    [{ publish: async () => {}, maxAttempts: 0 }, 'maxAttempts must be an integer >= 1, got 0'],
+    [{ publish: async () => {}, pollMs: 0 }, 'pollMs must be >= 1'],
+    [{ publish: async () => {}, leaseMs: 1 }, 'leaseMs must be >= 30'],
+    [{ publish: async () => {}, onError: 'x' }, 'onError must be a function, got string'],
+  ])('createOutboxRelay %j', (options, message) => {
+    expect(() => createOutboxRelay(database.tm, options as never)).toThrow(message);
+  });
+
+  it.each([
+    [{ leaseMs: 1 }, 'leaseMs must be >= 30'],
+    [{ ttlMs: 0 }, 'ttlMs must be >= 1'],
+  ])('createIdempotency %j', (options, message) => {
+    expect(() => createIdempotency(database.tm, options)).toThrow(message);
+  });
+
+  it('an input that does not fit the schema, before anything is stored', async () => {
+    runner = createSagaRunner(database.tm, { sagas: [saga] });
+    const refused = await runner.start(saga, { amount: 'x' as never }).catch((error: unknown) => error);
+    expect(isSagaInputError(refused)).toBe(true);
+    expect(refused).toMatchObject({ code: 'KIT_TX_SAGA_INPUT', status: 400, issues: [{ path: ['amount'] }] });
+    expect(String(refused)).toContain('The input of saga "simple" does not fit its schema: amount: ');
+    expect(await database.knex('kit_saga')).toEqual([]);
+  });
+
+  it('an input that JSON cannot hold', async () => {
+    const wide = defineSaga({ name: 'wide', version: 1, input: z.any(), steps: [step] });
+    runner = createSagaRunner(database.tm, { sagas: [wide] });
+    await expect(runner.start(wide, { n: 1n })).rejects.toThrow(
+      'the input of saga "wide" must be something JSON can hold',
+    );
+    expect(await database.knex('kit_saga')).toEqual([]);
+  });
+
+  it('a saga that the runner does not know, a start inside a transaction and after close, a wrong key', async () => {
+    runner = createSagaRunner(database.tm, { sagas: [] });
+    await expect(runner.start(saga, { amount: 1 })).rejects.toThrow('got "simple" version 1');
+    await runner.close();
+    await expect(runner.start(saga, { amount: 1 })).rejects.toMatchObject({ code: 'KIT_TX_CLOSED' });
+    runner = createSagaRunner(database.tm, { sagas: [saga] });
+    await expect(runner.start(saga, { amount: 1 }, { dedupeKey: '' })).rejects.toThrow('dedupeKey must be');
+    await expect(database.tm.run(() => runner!.start(saga, { amount: 1 }))).rejects.toMatchObject({
+      code: 'KIT_TX_PROPAGATION',
+    });
+  });
+});
