@@ -26,7 +26,7 @@ export interface BreakerSettings {
   halfOpenMaxWaitMs?: number | undefined;
   /** Decides by itself, in place of `failureRatio` and `minimumCalls`, whenever a call has settled. */
   readyToTrip?: ((counts: BreakerCounts) => boolean) | undefined;
-  /** Says what an outcome means; by default see `BreakerOpenError`'s README section. */
+  /** Says what an outcome means; by default a value is a success, a rejection a failure; see the README for HTTP. */
   classify?: ((outcome: Outcome) => Verdict) | undefined;
   /** Calls that take this many ms or longer are slow; off when absent. */
   slowCallMs?: number | undefined;
