@@ -18,7 +18,8 @@ export default defineTableBench({
   package: 'health',
   title: '1,000 concurrent probes of one dependency, then SIGTERM under load',
   notes:
-    'A ping takes 20 ms. Readiness is asked 1,000 times at once. Then sixty keep-alive clients, six of them with slow bodies, ' +
+    'A ping takes 20 ms. Readiness is asked 1,000 times at once over 100 connections, five rounds: the most pings of a round, the median of the p99s ' +
+    '(the one client process is a good part of it). Then sixty keep-alive clients, six of them with slow bodies, ' +
     'go on until 400 ms after readiness is no longer 200; each server but the bare one waits 2 s after the signal.',
   async run({ short }) {
     const rows: (string | number)[][] = [];
@@ -63,16 +64,23 @@ async function probeAtOnce(port: number, probes: number): Promise<{ pings: numbe
     await Promise.all(Array.from({ length: 100 }, () => read('/health/ready')));
   await delay(1_200);
   const pingsOf = async () => (JSON.parse(await read('/pings')) as { pings: number }).pings;
-  const before = await pingsOf();
-  const times = await Promise.all(
-    Array.from({ length: probes }, async () => {
-      const startedAt = performance.now();
-      await read('/health/ready');
-      return performance.now() - startedAt;
-    }),
-  );
-  const pings = (await pingsOf()) - before;
+  const p99s: number[] = [];
+  let pings = 0;
+  for (let round = 0; round < 5; round += 1) {
+    const before = await pingsOf();
+    const times = await Promise.all(
+      Array.from({ length: probes }, async () => {
+        const startedAt = performance.now();
+        await read('/health/ready');
+        return performance.now() - startedAt;
+      }),
+    );
+    pings = Math.max(pings, (await pingsOf()) - before);
+    times.sort((x, y) => x - y);
+    p99s.push(times[Math.floor(times.length * 0.99)]!);
+    // Longer than kit shares a result: each round starts without one.
+    await delay(1_200);
+  }
   agent.destroy();
-  times.sort((a, b) => a - b);
-  return { pings, p99: times[Math.floor(times.length * 0.99)]! };
+  return { pings, p99: p99s.sort((x, y) => x - y)[2]! };
 }
