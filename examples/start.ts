@@ -22,6 +22,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => void end(0));
 }
 
+// Whoever started us may be killed without a word; then nobody is left to press Ctrl-C.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && void end(0), 500).unref();
+
 try {
   const { values } = parseArgs({
     options: {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engines } from './engines.ts';
-import { eventually, type Platform, startPlatform } from './platform.ts';
+import { type Effect, eventually, type Platform, startPlatform } from './platform.ts';
 
 describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
   let database: Awaited<ReturnType<typeof start>>;
@@ -46,10 +46,40 @@ describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
     },
   );
 
+  it('in the middle of a refund gives the money back once', async () => {
+    const { body: paid } = await platform.pay({ amount: 900 });
+    await platform.breakPartner('channel', { latencyMs: 600, afterEffect: true });
+    const lost = platform
+      .request(`/v1/payments/${paid.id}/refunds`, {
+        json: { amount: 900 },
+        headers: { 'idempotency-key': randomUUID() },
+      })
+      .catch(() => 'the connection broke');
+    await eventually(
+      () => platform.effects('channel', { kind: 'refund' }),
+      (effects) => effects.length === 1,
+    );
+    await platform.killService();
+    expect(await lost).toBe('the connection broke');
+    await platform.heal('channel');
+
+    await platform.startService();
+    const { body } = await eventually(
+      () => platform.request(`/v1/payments/${paid.id}`),
+      (answer) => answer.body.status === 'refunded',
+    );
+    expect(body.refundedAmount).toBe(900);
+    expect(await platform.effects('channel', { kind: 'refund' })).toHaveLength(1);
+    expect(await platform.events('payment.refunded')).toContain(paid.id);
+  });
+
   it('has lost and doubled nothing in the books', async () => {
     const { body } = await platform.request('/v1/ledger/balances');
     const channel = body.items.find(({ account }: { account: string }) => account === 'channel');
     const charges = await platform.effects('channel', { kind: 'charge' });
-    expect(channel.balance).toBe(charges.reduce((sum, { amount }) => sum + amount, 0));
+    const refunds = await platform.effects('channel', { kind: 'refund' });
+    expect(channel.balance).toBe(sumOf(charges) - sumOf(refunds));
   });
 });
+
+const sumOf = (effects: Effect[]) => effects.reduce((sum, { amount }) => sum + amount, 0);

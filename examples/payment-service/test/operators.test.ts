@@ -48,6 +48,25 @@ describe('admin routes', () => {
     expect((await asAdmin('/admin/sagas/nobody')).status).toBe(404);
   });
 
+  it.each([
+    [{}],
+    [{ as: 'magic' }],
+    [{ as: 'retry', note: 'n'.repeat(501) }],
+    [{ as: 'retry', more: 1 }],
+    [[]],
+  ])('refuses to resolve a saga with %j', async (json) => {
+    const { body: payment } = await platform.pay();
+    expect((await asAdmin(`/admin/sagas/${payment.id}/resolve`, { json })).status).toBe(400);
+    expect((await asAdmin('/admin/sagas/nobody/resolve', { json: { as: 'retry' } })).status).toBe(404);
+  });
+
+  it('refuses to resolve a saga that has settled', async () => {
+    const { body: payment } = await platform.pay();
+    const refused = await asAdmin(`/admin/sagas/${payment.id}/resolve`, { json: { as: 'compensated' } });
+    expect(refused.status).toBe(409);
+    expect((await platform.request(`/v1/payments/${payment.id}`)).body.status).toBe('paid');
+  });
+
   it('lets an operator retry what waits', async () => {
     await platform.breakPartner('channel', { hang: true });
     const { body: pending } = await platform.pay();

@@ -1,12 +1,13 @@
 import { freePort } from 'kit-tooling/servers';
 import { runChild } from 'kit-tooling/process';
-import knexFactory from 'knex';
+import knexFactory, { type Knex } from 'knex';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrationSource as userMigrations } from '../../user-service/src/migrations.ts';
 
 const main = new URL('../src/main.ts', import.meta.url);
 let folder: string;
@@ -70,17 +71,35 @@ describe('a payment-service that cannot start', () => {
     other.close();
   });
 
-  it("because it was pointed at another service's database refuses, and touches nothing", async () => {
-    const filename = join(folder, 'other.sqlite');
-    const knex = knexFactory({ client: 'better-sqlite3', connection: { filename }, useNullAsDefault: true });
-    await knex.schema.createTable('database_owner', (table) => table.string('service', 60));
-    await knex('database_owner').insert({ service: 'user-service' });
-    const child = run({ DATABASE_URL: `sqlite:${filename}` });
-    expect(await child.exited).toEqual({ code: 1, signal: null });
-    expect(child.stderr).toContain('the database belongs to user-service');
-    expect(await knex.schema.hasTable('payments')).toBe(false);
-    await knex.destroy();
-  });
+  it.each([
+    [
+      'says whose it is',
+      async (knex: Knex) => {
+        await knex.schema.createTable('database_owner', (table) => table.string('service', 60));
+        await knex('database_owner').insert({ service: 'user-service' });
+      },
+    ],
+    [
+      'has the tables of user-service',
+      (knex: Knex) => knex.migrate.latest({ migrationSource: userMigrations }).then(() => {}),
+    ],
+  ])(
+    "because it was pointed at another service's database, which %s, refuses and touches nothing",
+    async (what, prepare) => {
+      const filename = join(folder, `${what}.sqlite`);
+      const knex = knexFactory({
+        client: 'better-sqlite3',
+        connection: { filename },
+        useNullAsDefault: true,
+      });
+      await prepare(knex);
+      const child = run({ DATABASE_URL: `sqlite:${filename}` });
+      expect(await child.exited).toEqual({ code: 1, signal: null });
+      expect(child.stderr).toContain('the database belongs to user-service');
+      expect(await knex.schema.hasTable('payments')).toBe(false);
+      await knex.destroy();
+    },
+  );
 });
 
 describe('a payment-service that stops', () => {

@@ -18,6 +18,8 @@ export interface AdminRoutesOptions {
 
 const sagaStatus = z.enum(['running', 'completed', 'compensating', 'compensated', 'failed', 'stuck']);
 
+const openStatuses = new Set(['running', 'compensating', 'stuck']);
+
 /** For operators, behind the admin token. */
 export const adminRoutes: FastifyPluginAsyncZod<AdminRoutesOptions> = async (app, options) => {
   const { monitor, metrics, sagas, outbox, breakers, adminToken } = options;
@@ -64,7 +66,11 @@ export const adminRoutes: FastifyPluginAsyncZod<AdminRoutesOptions> = async (app
       },
     },
     async ({ params, body }, reply) => {
-      if (!(await sagas.get(params.id))) throw errors.RES_NOT_FOUND();
+      const saga = await sagas.get(params.id);
+      if (!saga) throw errors.RES_NOT_FOUND();
+      if (!openStatuses.has(saga.status)) {
+        throw errors.RES_CONFLICT(undefined, { message: `the saga is ${saga.status} already` });
+      }
       await sagas.resolve(params.id, body);
       return reply.code(204).send();
     },
