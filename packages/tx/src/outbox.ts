@@ -8,6 +8,8 @@ import { traceHeaders } from './trace-port.js';
 
 /** Messages that leave the service if, and only if, the transaction commits. */
 export interface Outbox {
+  /** The manager's name; with `backlog()` it is what a health check needs. */
+  readonly name: string;
   /**
    * Writes a message in the current transaction.
    *
@@ -40,6 +42,7 @@ export interface Outbox {
 export function createOutbox(tm: TransactionManager): Outbox {
   const session = openSession(tm);
   return {
+    name: tm.name,
     async add(topic, payload, { key, messageId = randomUUID() } = {}) {
       checkText('topic', topic);
       checkText('messageId', messageId);
