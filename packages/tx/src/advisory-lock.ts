@@ -13,7 +13,7 @@ export async function withAdvisoryLock<T>(
   core: Core,
   db: { raw(sql: string, bindings: readonly (string | number)[]): PromiseLike<unknown> },
   key: AdvisoryKey,
-  work: () => T | Promise<T>,
+  work: () => T | PromiseLike<T>,
 ): Promise<T> {
   const name = String(key);
   if (core.engine.kind === 'postgres')

@@ -14,7 +14,7 @@ export interface RunContext {
 }
 
 /** A unit of work: what is given to `tm.run` and `tm.read`. */
-export type Work<T> = (context: RunContext) => T | Promise<T>;
+export type Work<T> = (context: RunContext) => T | PromiseLike<T>;
 
 export type Result<T> =
   | { readonly ok: true; readonly value: T }

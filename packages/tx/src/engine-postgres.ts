@@ -1,5 +1,5 @@
 import type { Engine } from './engine.js';
-import { execute, type Connection } from './knex-port.js';
+import { execute, type Connection, type KnexClient } from './knex-port.js';
 import { leadingWords } from './statement.js';
 
 interface PgConnection extends Connection {
@@ -40,13 +40,12 @@ export const postgresEngine: Engine = {
   },
 
   async commit(client, connection, wantPosition) {
-    const sql = wantPosition ? 'COMMIT; SELECT pg_current_wal_insert_lsn()::text AS position' : 'COMMIT';
-    const response = (await execute(client, connection, sql)) as PgResult | PgResult[];
-    const [commit, asked] = Array.isArray(response) ? response : [response];
+    const { command } = (await execute(client, connection, 'COMMIT')) as PgResult;
+    // PostgreSQL answers the COMMIT of an aborted transaction with the tag ROLLBACK, and no error.
+    const committed = command === 'COMMIT';
     return {
-      // PostgreSQL answers the COMMIT of an aborted transaction with the tag ROLLBACK, and no error.
-      committed: commit?.command === 'COMMIT',
-      position: asked?.rows?.[0]?.position as string | undefined,
+      committed,
+      position: wantPosition && committed ? await logPosition(client, connection) : undefined,
     };
   },
 
@@ -89,11 +88,7 @@ export const postgresEngine: Engine = {
     await execute(client, connection, `SET default_transaction_read_only = ${on ? 'on' : 'off'}`);
   },
 
-  async position(client, connection) {
-    const sql = 'SELECT pg_current_wal_insert_lsn()::text AS position';
-    const response = (await execute(client, connection, sql)) as PgResult;
-    return (response.rows?.[0]?.position ?? undefined) as string | undefined;
-  },
+  position: logPosition,
 
   replayed: {
     async ask(client, connection) {
@@ -128,6 +123,18 @@ const controlWords = new Set([
   'savepoint',
   'release',
 ]);
+
+/** Everything before this is in the log; not in the message of the COMMIT, whose answer must not depend on it. */
+async function logPosition(client: KnexClient, connection: Connection): Promise<string | undefined> {
+  try {
+    const sql = 'SELECT pg_current_wal_insert_lsn()::text AS position';
+    const response = (await execute(client, connection, sql)) as PgResult;
+    return (response.rows?.[0]?.position ?? undefined) as string | undefined;
+  } catch {
+    // Not knowing only sends the next reads to the primary.
+    return undefined;
+  }
+}
 
 /** `16/B374D848`: two hexadecimal halves of a 64 bit number (PostgreSQL documentation, pg_lsn). */
 function logSequence(lsn: string): bigint {

@@ -154,7 +154,8 @@ export async function commitPhysical(
   }
   const committing = whileBusy(engine, () => engine.commit(client, connection, wantPosition));
   try {
-    const { committed, position } = await (aborted === undefined
+    // SQLite answers at once, or asks again: a COMMIT must not come after the connection has gone on.
+    const { committed, position } = await (aborted === undefined || engine.kind === 'sqlite'
       ? committing
       : Promise.race([committing, aborted]));
     if (!committed) throw unexpectedRollback(physical, root);

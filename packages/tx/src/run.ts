@@ -123,7 +123,9 @@ async function attemptRoot<T>(
 
 /** Leases a connection and begins; an abort meanwhile gives the late connection back. */
 async function begin(core: Core, options: RunOptions, abort: Abort): Promise<Physical> {
-  const source = options.readOnly === true ? await core.router.pick() : core.client;
+  // A hot standby has no SERIALIZABLE.
+  const mayReplica = options.readOnly === true && options.isolation !== 'serializable';
+  const source = mayReplica ? await core.router.pick() : core.client;
   const beginning = beginOn(core, source, options).catch((error: unknown) => {
     if (source === core.client) throw error;
     core.router.markDown(source);

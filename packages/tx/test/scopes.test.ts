@@ -236,6 +236,51 @@ describe.each(engines)('scopes on %s', (engine) => {
       expect(isPropagationError(reason)).toBe(true);
     });
 
+    it('an inner call cannot change the isolation, but may repeat it', async () => {
+      // SQLite has no other level; a snapshot is one that cannot join there either.
+      const other = engine === 'sqlite' ? [] : (['REQUIRED', 'NESTED', 'MANDATORY'] as const);
+      await tm.run({ isolation: 'serializable' }, async () => {
+        expect(await tm.run({ isolation: 'serializable' }, async () => 'joined')).toBe('joined');
+        for (const propagation of other) {
+          const reason = await reasonOf(
+            tm.run({ propagation, isolation: 'repeatable read' }, async () => {}),
+          );
+          expect(isPropagationError(reason)).toBe(true);
+        }
+        expect(isPropagationError(await reasonOf(tm.read({ snapshot: true }, async () => {})))).toBe(true);
+      });
+    });
+
+    it.each(['REQUIRED', 'REQUIRES_NEW', 'NESTED'] as const)(
+      'tm.run %s inside a snapshot throws',
+      async (propagation) => {
+        const reason = await reasonOf(
+          tm.read({ snapshot: true }, () => tm.run({ propagation }, async () => {})),
+        );
+        expect(isPropagationError(reason)).toBe(true);
+      },
+    );
+
+    it('timeoutMs counts the waiting for a connection', async () => {
+      const single = database.pool({ pool: { min: 0, max: 1 } });
+      const manager = createTransactionManager({ name: 'single', primary: single });
+      const holder = manager.run(() => delay(300));
+      const reason = await reasonOf(manager.run({ timeoutMs: 50 }, async () => {}));
+      expect(reason).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+      await holder;
+      await manager.run(async () => {});
+      expect(single.client.pool.numUsed()).toBe(0);
+      await manager.close();
+    });
+
+    it('close() inside a scope of its own does not wait for itself', async () => {
+      await tm.run(async () => {
+        await tm.close();
+        await add('kept');
+      });
+      expect(await labels(knex)).toEqual(['kept']);
+    });
+
     it('tm.run({ readOnly: true }) inside a transaction throws, tm.read joins it', async () => {
       await tm.run(async () => {
         await add('mine');
