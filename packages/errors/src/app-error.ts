@@ -43,11 +43,12 @@ export interface AppErrorInit<Code extends string = string, Details = unknown> e
   grpc?: GrpcStatusName | undefined;
   /** Why the details were left out: they did not fit their schema. */
   detailsProblem?: string | undefined;
-  /** Without a stack an error costs a sixth; used for errors that stand for another one. @default true */
-  captureStack?: boolean | undefined;
+  /** For an error that stands for its cause: the stack is the cause's, and none is captured. @default false */
+  standsForCause?: boolean | undefined;
 }
 
 const brand = Symbol.for('@kit/errors.AppError');
+const standsForCause = Symbol.for('@kit/errors.standsForCause');
 const adoptTrace = Symbol.for('@kit/errors.adoptTrace');
 
 /**
@@ -87,9 +88,10 @@ export class AppError<Code extends string = string, Details = unknown> extends E
   #ids: TraceIds;
   #traced: boolean;
   readonly #detailsProblem: string | undefined;
+  readonly #standsForCause: boolean;
 
   constructor(init: AppErrorInit<Code, Details>) {
-    const restoreLimit = init.captureStack === false ? withoutStack() : undefined;
+    const restoreLimit = init.standsForCause ? withoutStack() : undefined;
     super(init.message ?? init.title, 'cause' in init ? { cause: init.cause } : undefined);
     restoreLimit?.();
     this.code = init.code;
@@ -107,6 +109,7 @@ export class AppError<Code extends string = string, Details = unknown> extends E
     if (init.errors !== undefined) this.errors = init.errors;
     this.#grpc = init.grpc ?? defaultGrpcStatus(init.status);
     this.#detailsProblem = init.detailsProblem;
+    this.#standsForCause = init.standsForCause ?? false;
   }
 
   /** The canonical status name of gRPC. */
@@ -127,6 +130,11 @@ export class AppError<Code extends string = string, Details = unknown> extends E
   /** Why the details were left out, for the log. */
   get detailsProblem(): string | undefined {
     return this.#detailsProblem;
+  }
+
+  /** @internal Whether the cause, a foreign error, is what happened. */
+  get [standsForCause](): boolean {
+    return this.#standsForCause;
   }
 
   /** @internal An error that was raised where the trace was lost takes the ids of the request it is answered in. */
@@ -159,6 +167,11 @@ export function isAppError<Code extends string = string>(
   code?: Code,
 ): error is AppError<Code> {
   return read(error, brand) === true && (code === undefined || read(error, 'code') === code);
+}
+
+/** The foreign error that an error stands for, else the error itself: whose stack and message tell what happened. */
+export function originOf(error: unknown): unknown {
+  return read(error, standsForCause) === true ? read(error, 'cause') : error;
 }
 
 /** Gives an error that was raised outside of every trace the ids of the current one. */

@@ -17,8 +17,13 @@ export interface ErrorRaised {
 const raisedChannel = channel(raisedChannelName);
 
 /** Announces an error; without a subscriber nothing is computed. */
-export function publishRaised(error: AppError, endpoint?: string, fingerprint?: string): void {
+export function publishRaised(
+  error: AppError,
+  context: { readonly endpoint?: string | undefined },
+  fingerprint?: string,
+): void {
   if (!raisedChannel.hasSubscribers) return;
+  const { endpoint } = context;
   const payload: ErrorRaised = {
     code: error.code,
     status: error.status,

@@ -25,8 +25,10 @@ import {
  */
 export const errorsPlugin: FastifyPluginCallback<ErrorHandlingOptions> = (app, options, done) => {
   const handle = createRequestErrorHandler(options);
-  app.setErrorHandler((error, request, reply) => handle(error, reply, contextOf(request)));
-  app.setNotFoundHandler((request, reply) => handle(commonErrors.RES_NOT_FOUND(), reply, contextOf(request)));
+  app.setErrorHandler((error, request, reply) => handle(error, reply, new RequestContext(request)));
+  app.setNotFoundHandler((request, reply) =>
+    handle(commonErrors.RES_NOT_FOUND(), reply, new RequestContext(request)),
+  );
   done();
 };
 // What fastify-plugin does: the handlers belong to the server that registers the plugin, not to a child of it.
@@ -46,14 +48,26 @@ export function monitorHandler(
 ): RouteHandlerMethod {
   const answer = createMonitorAnswers(monitor, options);
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    sendAnswer(reply, await answer(request, contextOf(request)));
+    sendAnswer(reply, await answer(request, new RequestContext(request)));
     return reply;
   };
 }
 
-function contextOf(request: FastifyRequest): ErrorContext {
-  const { method, url, log } = request;
-  const endpoint = `${method} ${request.routeOptions.url ?? '__unmatched__'}`;
-  // With `logger: false` Fastify's log does nothing and has no level: then no line is even built.
-  return { method, path: url, endpoint, logger: typeof log.level === 'string' ? log : false };
+/** A class, since a getter in a literal is made anew for every request. */
+class RequestContext implements ErrorContext {
+  readonly method: string;
+  readonly path: string;
+  readonly logger: ErrorContext['logger'];
+  readonly #request: FastifyRequest;
+  constructor(request: FastifyRequest) {
+    this.#request = request;
+    this.method = request.method;
+    this.path = request.url;
+    // With `logger: false` Fastify's log does nothing and has no level: then no line is even built.
+    this.logger = typeof request.log.level === 'string' ? request.log : false;
+  }
+  /** Fastify makes `routeOptions` anew for every look, so it looks when somebody asks. */
+  get endpoint(): string {
+    return `${this.method} ${this.#request.routeOptions.url ?? '__unmatched__'}`;
+  }
 }

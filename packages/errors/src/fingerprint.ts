@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AppError } from './app-error.js';
-import { originOf } from './mapping/stand-in.js';
+import { type AppError, originOf } from './app-error.js';
 import { messageOf, readString } from './read.js';
 
 /**

@@ -1,7 +1,6 @@
-import type { AppError } from './app-error.js';
+import { type AppError, originOf } from './app-error.js';
 import { publishRaised } from './channels.js';
 import { fingerprintOf } from './fingerprint.js';
-import { originOf } from './mapping/stand-in.js';
 import { maskAndCut } from './mask.js';
 import { MinuteRates } from './minute-rates.js';
 import { messageOf, readString } from './read.js';
@@ -147,7 +146,7 @@ export function createErrorMonitor(options: ErrorMonitorOptions = {}): ErrorMoni
           ...(shownEndpoint === undefined ? undefined : { endpoint: shownEndpoint }),
           timestamp,
         });
-        publishRaised(error, shownEndpoint, fingerprint);
+        publishRaised(error, { endpoint: shownEndpoint }, fingerprint);
       } catch {
         // Counting must not break what it counts.
       }

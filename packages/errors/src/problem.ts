@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { AppError, FieldError } from './app-error.js';
+import { type AppError, type FieldError, originOf } from './app-error.js';
 import { standIn } from './mapping/stand-in.js';
 import { toPlain } from './plain.js';
 import { isInternalText, publicMessage } from './public-message.js';
@@ -59,7 +59,11 @@ export const problemMediaType = 'application/problem+json';
  * ```
  */
 export function toProblem(error: unknown, options: ProblemOptions = {}): ProblemDetails {
-  const appError = toAppError(error);
+  return renderProblem(toAppError(error), options);
+}
+
+/** {@link toProblem} for an error that is mapped already. */
+export function renderProblem(appError: AppError, options: ProblemOptions): ProblemDetails {
   try {
     return render(appError, options);
   } catch (failure) {
@@ -92,7 +96,7 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
     if (appError.details !== undefined) problem.details = toPlain(appError.details, { purpose: 'show' });
   }
   if (options.exposeStack === true && process.env.NODE_ENV !== 'production') {
-    const stack = readString(appError, 'stack');
+    const stack = readString(originOf(appError), 'stack');
     if (stack !== undefined) problem.stack = stack;
   }
   return problem;

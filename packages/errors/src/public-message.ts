@@ -1,5 +1,4 @@
-import type { AppError } from './app-error.js';
-import { originOf } from './mapping/stand-in.js';
+import { type AppError, originOf } from './app-error.js';
 import { maskText } from './mask.js';
 import { messageOf, read, readString } from './read.js';
 

@@ -17,14 +17,16 @@ export type RequestErrorHandler = (
  */
 export function createRequestErrorHandler(options?: ErrorHandlingOptions): RequestErrorHandler {
   const respond = createErrorResponder(options);
-  const handled = new WeakMap<object, unknown>();
   return (thrown, response, context) => {
-    const raw = 'raw' in response ? response.raw : response;
-    if (handled.has(raw) && handled.get(raw) === thrown) return;
-    handled.set(raw, thrown);
+    const raw = ('raw' in response ? response.raw : response) as { [answered]?: unknown };
+    if (answered in raw && raw[answered] === thrown) return;
+    raw[answered] = thrown;
     sendAnswer(response, respond(thrown, context));
   };
 }
+
+// On the response and not in a WeakMap, which costs the garbage collector more than all else here.
+const answered = Symbol('answered');
 
 /** Method, path and route template of a request of Express or of Nest on either platform. */
 export function nodeContext(request: NodeRequest): ErrorContext {

@@ -1,10 +1,9 @@
-import type { AppError } from './app-error.js';
+import { type AppError, originOf } from './app-error.js';
 import type { AnyCatalogue } from './catalogue.js';
 import { publishRaised } from './channels.js';
 import { describeError } from './describe.js';
-import { originOf } from './mapping/stand-in.js';
 import type { ErrorMapper } from './mapping/stand-in.js';
-import { checkTypeBaseUrl, type ProblemDetails, problemMediaType, toProblem } from './problem.js';
+import { checkTypeBaseUrl, type ProblemDetails, problemMediaType, renderProblem } from './problem.js';
 import { show } from './read.js';
 import { toAppError } from './to-app-error.js';
 
@@ -77,26 +76,22 @@ export function createErrorResponder(options: ErrorHandlingOptions = {}): ErrorR
   const { typeBaseUrl, exposeStack, catalogue, monitor, onError } = options;
   const mappers = options.mappers && [...options.mappers];
 
+  // Made once where nothing depends on the request: this path runs for every error there is.
+  const mapping = { mappers, catalogue };
+  const render = { path: undefined, method: undefined, typeBaseUrl, exposeStack };
+
   return (thrown, context = {}) => {
-    const { method, path, endpoint } = context;
     const logger = options.logger ?? context.logger ?? consoleLogger;
-    const complain = (problem: string) => (failure: unknown) =>
-      log(logger, 'warn', problem, () => ({ err: describeError(failure) }));
-
-    const error = toAppError(thrown, {
-      mappers,
-      catalogue,
-      onMapperError: complain('an error mapper threw'),
-    });
-    const problem = toProblem(error, { path, method, typeBaseUrl, exposeStack });
-    guard(complain('the error monitor threw'), () => {
-      const where = endpoint === undefined ? {} : { endpoint };
-      if (monitor) return monitor.record(error, where);
-      return publishRaised(error, endpoint);
-    });
-    logError(logger, error, context);
-    if (onError) guard(complain('onError threw'), () => onError(error, context));
-
+    const error = toAppError(
+      thrown,
+      mappers
+        ? { ...mapping, onMapperError: (failure) => complain(logger, 'an error mapper threw', failure) }
+        : mapping,
+    );
+    const problem = renderProblem(error, { ...render, path: context.path, method: context.method });
+    count(monitor, error, context, logger);
+    if (logger !== false) logError(logger, error, context);
+    if (onError) tell(onError, error, context, logger);
     return {
       status: problem.status,
       headers: headersFor(error),
@@ -105,6 +100,40 @@ export function createErrorResponder(options: ErrorHandlingOptions = {}): ErrorR
       error,
     };
   };
+}
+
+function count(
+  monitor: ErrorHandlingOptions['monitor'],
+  error: AppError,
+  context: ErrorContext,
+  logger: ErrorLogger | false,
+): void {
+  try {
+    if (!monitor) return publishRaised(error, context);
+    const { endpoint } = context;
+    monitor.record(error, endpoint === undefined ? {} : { endpoint });
+  } catch (failure) {
+    complain(logger, 'the error monitor threw', failure);
+  }
+}
+
+/** Neither a throw nor a rejection of the user's callback gets further than the log. */
+function tell(
+  onError: NonNullable<ErrorHandlingOptions['onError']>,
+  error: AppError,
+  context: ErrorContext,
+  logger: ErrorLogger | false,
+): void {
+  try {
+    const result = onError(error, context);
+    if (result instanceof Promise) result.catch((failure) => complain(logger, 'onError threw', failure));
+  } catch (failure) {
+    complain(logger, 'onError threw', failure);
+  }
+}
+
+function complain(logger: ErrorLogger | false, problem: string, failure: unknown): void {
+  log(logger, 'warn', problem, () => ({ err: describeError(failure) }));
 }
 
 function headersFor({ retryAfterMs }: AppError): Record<string, string> {
@@ -116,19 +145,15 @@ function headersFor({ retryAfterMs }: AppError): Record<string, string> {
   return headers;
 }
 
-function logError(
-  logger: ErrorLogger | false,
-  error: AppError,
-  { method, path, endpoint }: ErrorContext,
-): void {
+function logError(logger: ErrorLogger, error: AppError, context: ErrorContext): void {
   const { code, status, fullTraceId, traceId, detailsProblem } = error;
   const level = status >= 500 ? 'error' : 'warn';
   log(logger, level, `request failed with ${code}`, () => ({
     code,
     status,
-    method,
-    path: path?.replace(/[?#].*$/s, ''),
-    endpoint,
+    method: context.method,
+    path: context.path?.replace(/[?#].*$/s, ''),
+    endpoint: context.endpoint,
     traceId: fullTraceId,
     id: traceId,
     err: describeError(originOf(error)),
@@ -152,16 +177,6 @@ function log(
     else logger.error(fields(), message);
   } catch {
     // A logger that fails must not take the response with it.
-  }
-}
-
-/** Runs what the user gave; neither a throw nor a rejection gets further than `complain`. */
-function guard(complain: (failure: unknown) => void, run: () => unknown): void {
-  try {
-    const result = run();
-    if (result instanceof Promise) result.catch(complain);
-  } catch (failure) {
-    complain(failure);
   }
 }
 

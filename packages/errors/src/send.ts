@@ -13,7 +13,9 @@ export interface ReplyLike {
   readonly sent: boolean;
   code(status: number): unknown;
   headers(headers: Record<string, string>): unknown;
+  hasHeader(name: string): boolean;
   removeHeader(name: string): unknown;
+  serializer(serialize: (payload: string) => string): unknown;
   send(payload: unknown): unknown;
 }
 
@@ -50,12 +52,15 @@ const staleHeaders = [
 
 function sendReply(reply: ReplyLike, { status, headers, body }: Answer): void {
   if (reply.sent) return;
-  for (const name of staleHeaders) reply.removeHeader(name);
+  for (const name of staleHeaders) if (reply.hasHeader(name)) reply.removeHeader(name);
   reply.code(status);
   reply.headers(headers);
-  // A text would get "; charset=utf-8", which application/problem+json does not define.
-  reply.send(Buffer.from(body));
+  // Without a serializer Fastify adds "; charset=utf-8", which application/problem+json does not define.
+  reply.serializer(asItIs);
+  reply.send(body);
 }
+
+const asItIs = (body: string): string => body;
 
 function sendRaw(response: ServerResponse, { status, headers, body }: Answer): void {
   for (const name of staleHeaders) response.removeHeader(name);

@@ -18,9 +18,10 @@ describe('toAppError', () => {
     },
   );
 
-  it('lends the foreign stack, so that a reader finds the place', () => {
-    const foreign = new Error('x');
-    expect(toAppError(foreign).stack).toBe(foreign.stack);
+  it('leaves the stack to the cause, where a reader finds the place', () => {
+    const error = toAppError(new Error('x'));
+    expect(error.stack).not.toContain('    at ');
+    expect((error.cause as Error).stack).toContain('to-app-error.test.ts');
   });
 
   it('leaves the limit of stack traces as it was', () => {

@@ -1,7 +1,6 @@
 import { AppError, type FieldError } from '../app-error.js';
 import { type CommonErrorCode, commonErrors } from '../common-errors.js';
 import type { ResolvedDefinition } from '../catalogue.js';
-import { messageOf, read, readString } from '../read.js';
 
 /** Turns a foreign error into a catalogued one, or leaves it to the next mapper. Must not trust the error's shape. */
 export type ErrorMapper = (error: unknown) => AppError | undefined;
@@ -16,7 +15,7 @@ export interface StandInOptions {
   retryAfterMs?: number | undefined;
 }
 
-/** The catalogued error that stands for a foreign one, which stays its `cause` and lends it the stack. */
+/** The catalogued error that stands for a foreign one, which stays its `cause`. */
 export function standIn(code: CommonErrorCode, foreign: unknown, options: StandInOptions = {}): AppError {
   return standInFor(commonErrors[code].definition, foreign, options);
 }
@@ -31,7 +30,7 @@ export function standInFor(
   const { code, title, retryable, grpc } = definition;
   // A kept status decides what is shown: 418 is the caller's fault, 507 is ours, whatever the nearest code says.
   const expose = status === definition.status ? definition.expose : status < 500;
-  const error = new AppError({
+  return new AppError({
     code,
     status,
     title,
@@ -41,20 +40,7 @@ export function standInFor(
     errors,
     retryAfterMs,
     cause: foreign,
-    ...(status === definition.status ? { grpc } : undefined),
-    captureStack: false,
+    grpc: status === definition.status ? grpc : undefined,
+    standsForCause: true,
   });
-  Object.defineProperty(error, standsFor, { value: true });
-  Object.defineProperty(error, 'stack', {
-    configurable: true,
-    get: () => readString(foreign, 'stack') ?? `${error.name}: ${messageOf(foreign)}`,
-  });
-  return error;
 }
-
-/** The foreign error that an error stands for, else the error itself: whose stack and message tell what happened. */
-export function originOf(error: unknown): unknown {
-  return read(error, standsFor) === true ? read(error, 'cause') : error;
-}
-
-const standsFor = Symbol.for('@kit/errors.standsFor');

@@ -1,0 +1,9 @@
+import fastify from 'fastify';
+import { serveForBench } from 'kit-tooling/bench';
+
+const app = fastify();
+app.get('/orders/:id', async () => {
+  throw new Error('the ledger is away');
+});
+await app.listen({ port: 0, host: '127.0.0.1' });
+await serveForBench(app.server);
