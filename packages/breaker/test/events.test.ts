@@ -147,14 +147,8 @@ describe('createBreakerRegistry', () => {
     const breakers = createBreakerRegistry({ maxKeys: 100 });
     const open = breakers.get('bad-partner');
     await openBreaker(open);
-    globalThis.gc?.();
-    const before = process.memoryUsage();
     for (let i = 0; i < 100_000; i++) breakers.get(`key-${i}`);
     expect(breakers.size).toBe(100);
     expect(breakers.find('bad-partner')).toBe(open);
-    globalThis.gc?.();
-    const after = process.memoryUsage();
-    const grownBytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
-    expect(grownBytes).toBeLessThan(100_000_000);
   });
 });
