@@ -9,6 +9,7 @@ import { writePage } from './page.js';
 import { processSources } from './process-sources.js';
 import { snapshot } from './scrape.js';
 
+/** What `clusterMetrics` takes. */
 export interface ClusterMetricsOptions {
   /** Milliseconds a worker has to answer before the page goes out without it. @default 1000 */
   workerTimeoutMs?: number | undefined;
@@ -123,7 +124,9 @@ function askWorkers(timeoutMs: number): Workers {
 }
 
 async function ownFamilies(timeoutMs: number): Promise<ForeignFamily[]> {
-  const all = await Promise.all(processSources().map((source) => snapshot(source, timeoutMs)));
+  // Two createMetrics on one registry are one source: both see the same series.
+  const byRegistry = new Map(processSources().map((source) => [source.registry, source]));
+  const all = await Promise.all([...byRegistry.values()].map((source) => snapshot(source, timeoutMs)));
   return all.flat();
 }
 

@@ -107,7 +107,9 @@ const joined = (left: string, right: string) => (left && right ? `${left},${righ
 
 const braced = (labels: string) => (labels === '' ? '' : `{${labels}}`);
 
-function number(value: number): string {
+function number(value: unknown): string {
+  // What JSON made of NaN on its way from another process, or a client's gauge that was never set.
+  if (typeof value !== 'number') return 'NaN';
   if (value === Infinity) return '+Inf';
   if (value === -Infinity) return '-Inf';
   return String(value);

@@ -1,10 +1,12 @@
 import type { RequestHandler } from 'express';
-import { createExpressRoutes, type HandlerOptions, type Metrics } from './index.js';
+import { checkMetrics, createExpressRoutes, type HandlerOptions, type Metrics } from './index.js';
 
+/** What `metricsMiddleware` takes. */
 export interface MetricsMiddlewareOptions {
   metrics: Metrics;
 }
 
+/** What `metricsHandler` takes. */
 export interface MetricsHandlerOptions extends HandlerOptions {
   metrics: Metrics;
 }
@@ -22,7 +24,7 @@ export interface MetricsHandlerOptions extends HandlerOptions {
  * app.get('/metrics', metricsHandler({ metrics }));
  */
 export function metricsMiddleware(options: MetricsMiddlewareOptions): RequestHandler {
-  const { trackHttp } = options.metrics;
+  const { trackHttp } = checkMetrics(options?.metrics);
   const routeOf = createExpressRoutes();
   return (req, res, next) => {
     trackHttp(req, res, (status) => routeOf(req, status));
@@ -30,8 +32,16 @@ export function metricsMiddleware(options: MetricsMiddlewareOptions): RequestHan
   };
 }
 
-/** Serves the page: `app.get('/metrics', metricsHandler({ metrics }))`. */
+/**
+ * Serves the page.
+ * @example
+ * import client from 'prom-client';
+ * import express from 'express';
+ * import { createMetrics } from '@kit/metrics';
+ * import { metricsHandler } from '@kit/metrics/express';
+ * express().get('/metrics', metricsHandler({ metrics: createMetrics({ client }) }));
+ */
 export function metricsHandler(options: MetricsHandlerOptions): RequestHandler {
-  const handle = options.metrics.handler(options);
+  const handle = checkMetrics(options?.metrics).handler(options);
   return (req, res) => void handle(req, res);
 }

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
-import type { HandlerOptions, Metrics } from './index.js';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { checkMetrics, type HandlerOptions, type Metrics } from './index.js';
 
+/** What `metricsPlugin` takes. */
 export interface MetricsPluginOptions extends HandlerOptions {
   metrics: Metrics;
   /** Where the page is served. @default '/metrics' */
@@ -17,10 +18,11 @@ export interface MetricsPluginOptions extends HandlerOptions {
  * const app = fastify();
  * app.register(metricsPlugin, { metrics: createMetrics({ client }) });
  */
-export const metricsPlugin: FastifyPluginCallback<MetricsPluginOptions> = Object.assign(
-  (app: FastifyInstance, options: MetricsPluginOptions, done: (error?: Error) => void) => {
-    const { trackHttp } = options.metrics;
-    const handle = options.metrics.handler(options);
+export const metricsPlugin: FastifyPluginAsync<MetricsPluginOptions> = Object.assign(
+  async (app: FastifyInstance, options: MetricsPluginOptions) => {
+    const metrics = checkMetrics(options.metrics);
+    const { trackHttp } = metrics;
+    const handle = metrics.handler(options);
     app.addHook('onRequest', (request, reply, next) => {
       trackHttp(
         request.raw,
@@ -34,7 +36,6 @@ export const metricsPlugin: FastifyPluginCallback<MetricsPluginOptions> = Object
       reply.hijack();
       return handle(request.raw, reply.raw);
     });
-    done();
   },
   // The hooks belong to the whole app, not to this plugin's own scope.
   { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: '@kit/metrics' },

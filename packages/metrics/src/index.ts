@@ -22,6 +22,8 @@ export { instrumentSagas, type SagasLike } from './instrument-sagas.js';
 export { type ClusterMetrics, clusterMetrics, type ClusterMetricsOptions } from './cluster.js';
 export { isMetricConflictError, MetricConflictError } from './errors.js';
 /** @internal What the adapters share. */
+export { checkMetrics } from './arguments.js';
+/** @internal */
 export { createExpressRoutes, type ExpressRouteOf } from './express-route.js';
 /** @internal */
 export { mountOnAdapter } from './nest-mount.js';

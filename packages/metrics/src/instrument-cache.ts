@@ -1,3 +1,4 @@
+import { checkMethods, checkMetrics } from './arguments.js';
 import type { Metrics } from './metrics.js';
 
 /** A cache that tells of hits and misses: `bentocache`, `cacheable`, or anything that emits `hit` and `miss`. */
@@ -5,6 +6,7 @@ export interface CacheLike {
   on(event: never, listener: (...args: unknown[]) => void): unknown;
 }
 
+/** What `instrumentCache` takes. */
 export interface InstrumentCacheOptions {
   /** Label `cache`. @default 'default' */
   name?: string | undefined;
@@ -24,6 +26,8 @@ export function instrumentCache(
   cache: CacheLike,
   options: InstrumentCacheOptions = {},
 ): () => void {
+  checkMetrics(metrics);
+  checkMethods('cache', cache, ['on']);
   const name = options.name ?? 'default';
   const labels = ['cache', 'layer'] as const;
   const hits = metrics.counter('kit_cache_hits_total', {

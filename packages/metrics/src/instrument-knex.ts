@@ -1,4 +1,6 @@
+import { checkMethods, checkMetrics } from './arguments.js';
 import type { Metrics } from './metrics.js';
+import { checkNumber } from './options.js';
 import { createPending } from './pending-calls.js';
 
 /** The part of knex that is used: its query events and its pool. */
@@ -8,10 +10,11 @@ export interface KnexLike {
   readonly client: unknown;
 }
 
+/** What `instrumentKnex` takes. */
 export interface InstrumentKnexOptions {
   /** Label `db`. @default the database's name, else the dialect */
   name?: string | undefined;
-  /** Milliseconds from which a query counts as slow. @default 500 */
+  /** Milliseconds from which a query counts as slow. Range 0 to 3,600,000. @default 500 */
   slowMs?: number | undefined;
 }
 
@@ -35,8 +38,10 @@ export function instrumentKnex(
   knex: KnexLike,
   options: InstrumentKnexOptions = {},
 ): () => void {
+  checkMetrics(metrics);
+  checkMethods('knex', knex, ['on', 'removeListener']);
   const db = options.name ?? nameOf(knex);
-  const slowMs = options.slowMs ?? 500;
+  const slowMs = checkNumber('slowMs', options.slowMs ?? 500, 0, 3_600_000);
   const instruments = createDatabaseInstruments(metrics);
   const up = instruments.up.child(db);
   // Until something fails it counts as reachable: a pool opens its first connection on the first query.

@@ -1,3 +1,5 @@
+import { checkMetrics } from './arguments.js';
+import { show } from './labels.js';
 import type { Metrics } from './metrics.js';
 
 /** A BullMQ `Queue`, for the length, or `Worker`, for the outcome of jobs; told apart by what they can do. */
@@ -27,6 +29,8 @@ interface Job {
  * instrumentQueue(metrics, worker);
  */
 export function instrumentQueue(metrics: Metrics, queue: QueueLike): () => void {
+  checkMetrics(metrics);
+  if (typeof queue?.name !== 'string') throw new TypeError(`queue must have a name, got ${show(queue)}`);
   const ends = [watchLength(metrics, queue), watchJobs(metrics, queue)];
   return () => {
     for (const end of ends) end();

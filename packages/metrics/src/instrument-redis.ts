@@ -1,6 +1,8 @@
+import { checkMethods, checkMetrics } from './arguments.js';
 import { parseRedisInfo, type RedisInfo } from './redis-info.js';
 import type { BoundCounter } from './counter.js';
 import type { Metrics } from './metrics.js';
+import { checkNumber } from './options.js';
 
 /** The part of ioredis that is used. */
 export interface RedisLike {
@@ -10,10 +12,11 @@ export interface RedisLike {
   info(): Promise<string>;
 }
 
+/** What `instrumentRedis` takes. */
 export interface InstrumentRedisOptions {
   /** Label `redis`. @default 'default' */
   name?: string | undefined;
-  /** Milliseconds `INFO` may take at a scrape before Redis counts as down. @default 500 */
+  /** Milliseconds `INFO` may take at a scrape before Redis counts as down. Range 1 to 60,000. @default 500 */
   infoTimeoutMs?: number | undefined;
 }
 
@@ -30,8 +33,10 @@ export function instrumentRedis(
   redis: RedisLike,
   options: InstrumentRedisOptions = {},
 ): () => void {
+  checkMetrics(metrics);
+  checkMethods('redis', redis, ['on', 'removeListener', 'info']);
   const name = options.name ?? 'default';
-  const timeoutMs = options.infoTimeoutMs ?? 500;
+  const timeoutMs = checkNumber('infoTimeoutMs', options.infoTimeoutMs ?? 500, 1, 60_000);
   const instruments = createRedisInstruments(metrics, name);
   const { up, reconnects, errors } = instruments;
   up.set(redis.status === 'ready' ? 1 : 0);

@@ -1,3 +1,4 @@
+import { checkMethods, checkMetrics } from './arguments.js';
 import type { Metrics } from './metrics.js';
 
 /** Anything that lists sagas by status, such as the `sagas` of `@kit/tx`. */
@@ -15,6 +16,8 @@ export interface SagasLike {
  * instrumentSagas(createMetrics({ client }), sagas);
  */
 export function instrumentSagas(metrics: Metrics, sagas: SagasLike): () => void {
+  checkMetrics(metrics);
+  checkMethods('sagas', sagas, ['list']);
   const gauge = metrics.gauge('kit_saga_stuck', {
     help: 'Sagas that can go neither forward nor back and wait for an operator.',
     labels: ['name'],

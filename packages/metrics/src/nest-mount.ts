@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkMetrics } from './arguments.js';
 import { createExpressRoutes } from './express-route.js';
 import type { HandlerOptions } from './handler.js';
 import type { Metrics } from './metrics.js';
@@ -40,7 +41,7 @@ export function mountOnAdapter(
   const http = adapter as HttpAdapter | undefined;
   // An application context without HTTP has nothing to measure.
   if (typeof http?.getType !== 'function') return;
-  const handle = metrics.handler(options);
+  const handle = checkMetrics(metrics).handler(options);
   if (http.getType() === 'fastify') mountOnFastify(http.getInstance() as FastifyLike, path, metrics, handle);
   else mountOnExpress(http, path, metrics, handle);
 }

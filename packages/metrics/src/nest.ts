@@ -8,12 +8,14 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { type HandlerOptions, mountOnAdapter, type Metrics } from './index.js';
 
+/** What `MetricsModule.forRoot` takes. */
 export interface MetricsModuleOptions extends HandlerOptions {
   metrics: Metrics;
   /** Where the page is served, outside of any global prefix. @default '/metrics' */
   path?: string | undefined;
 }
 
+/** The same with options that come from other providers. */
 export interface MetricsModuleAsyncOptions {
   imports?: DynamicModule['imports'];
   inject?: (InjectionToken | OptionalFactoryDependency)[];
@@ -24,7 +26,16 @@ export interface MetricsModuleAsyncOptions {
 export const METRICS = Symbol.for('@kit/metrics/metrics');
 const OPTIONS = Symbol.for('@kit/metrics/options');
 
-/** Measures every request of a Nest service, on Express and on Fastify, and serves the page. */
+/**
+ * Measures every request of a Nest service, on Express and on Fastify, and serves the page.
+ * @example
+ * import { Module } from '@nestjs/common';
+ * import client from 'prom-client';
+ * import { createMetrics } from '@kit/metrics';
+ * import { MetricsModule } from '@kit/metrics/nest';
+ * export class AppModule {}
+ * Module({ imports: [MetricsModule.forRoot({ metrics: createMetrics({ client }) })] })(AppModule);
+ */
 export class MetricsModule {
   constructor(host: HttpAdapterHost, options: MetricsModuleOptions) {
     mountOnAdapter(host.httpAdapter, options.path ?? '/metrics', options.metrics, options);

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { checkMetrics } from './arguments.js';
 import type { Observers } from './channels.js';
 import { observeBreakers } from './observe-breakers.js';
 import { observeService } from './observe-service.js';
@@ -17,6 +18,7 @@ const observed = new WeakMap<object, { users: number; stop(): void }>();
  * const stop = observeKit(createMetrics({ client }));
  */
 export function observeKit(metrics: Metrics): () => void {
+  checkMetrics(metrics);
   // Two calls for one registry must not count everything twice.
   const running = observed.get(metrics.registry) ?? { users: 0, stop: listen(metrics) };
   running.users += 1;

@@ -15,7 +15,7 @@ export interface ScrapeSource {
 /** One page from everything in the registry; what fails or hangs is left out, nothing else. */
 export async function scrape(source: ScrapeSource, format: Format, timeoutMs: number): Promise<Page> {
   const { failed, foreign } = await collect(source, timeoutMs);
-  const defaults = { ...registryDefaults(source.registry), ...source.defaultLabels };
+  const defaults = defaultsOf(source);
   return writePage(format, lines());
 
   function* lines() {
@@ -33,9 +33,15 @@ export async function scrape(source: ScrapeSource, format: Format, timeoutMs: nu
 /** The same as plain data, for another process to add up. */
 export async function snapshot(source: ScrapeSource, timeoutMs: number): Promise<ForeignFamily[]> {
   const { failed, foreign } = await collect(source, timeoutMs);
+  const defaults = defaultsOf(source);
   return source.registry.getMetricsAsArray().flatMap((metric) => {
-    if (!isRegisteredFamily(metric)) return foreign.get(metric as ForeignMetric) ?? [];
-    return failed.has(metric.family.name) ? [] : snapshotOf(metric.family, source.defaultLabels, false);
+    if (isRegisteredFamily(metric)) {
+      return failed.has(metric.family.name) ? [] : snapshotOf(metric.family, defaults, false);
+    }
+    const found = foreign.get(metric as ForeignMetric);
+    if (!found) return [];
+    const values = found.values?.map((sample) => ({ ...sample, labels: { ...defaults, ...sample.labels } }));
+    return { ...found, values: values ?? [] };
   });
 }
 
@@ -65,8 +71,8 @@ function nameOf(registry: PrometheusRegistry, metric: ForeignMetric, family: For
   return family.type === 'counter' && registry.getSingleMetric(whole) === metric ? whole : family.name;
 }
 
-/** Default labels that the user set on the registry itself; both clients keep them there. */
-function registryDefaults(registry: PrometheusRegistry): Record<string, unknown> {
+/** Our default labels, and those the user set on the registry itself, where both clients keep them. */
+function defaultsOf({ registry, defaultLabels }: ScrapeSource): Record<string, string> {
   const labels = (registry as { _defaultLabels?: unknown })._defaultLabels;
-  return typeof labels === 'object' && labels !== null ? { ...labels } : {};
+  return { ...(typeof labels === 'object' && labels !== null ? labels : {}), ...defaultLabels };
 }

@@ -1,6 +1,8 @@
 import { runChild } from 'kit-tooling/process';
 import { describe, expect, it } from 'vitest';
+import promClient from 'prom-client';
 import { aggregate } from '../src/aggregate.js';
+import { foreignLines } from '../src/exposition.js';
 import { clusterMetrics } from '../src/index.js';
 import { newMetrics, valueOf } from './clients.js';
 import { OPENMETRICS } from './page-of.js';
@@ -37,6 +39,35 @@ describe('clusterMetrics', () => {
     expect(valueOf(await all.metrics(), 'alone_total')).toBe(3);
     metrics.close();
     expect(valueOf(await all.metrics(), 'alone_total')).toBeUndefined();
+    all.close();
+  });
+
+  it('counts a registry once that two createMetrics share, and keeps its default labels', async () => {
+    const registry = new promClient.Registry();
+    registry.setDefaultLabels({ zone: 'a' });
+    new promClient.Counter({ name: 'theirs_total', help: 'T', registers: [registry] }).inc(2);
+    const two = [newMetrics({ registry }), newMetrics({ registry, defaultLabels: { service: 'shop' } })];
+    two[0]!.counter('ours_total', { help: 'O' }).inc(3);
+    const all = clusterMetrics();
+    const text = await all.metrics();
+    expect(valueOf(text, 'theirs_total', { zone: 'a', service: 'shop' })).toBe(2);
+    expect(valueOf(text, 'ours_total', { zone: 'a', service: 'shop' })).toBe(3);
+    for (const metrics of two) metrics.close();
+    all.close();
+  });
+
+  it('shows a gauge that is not a number as NaN, whatever way it came', async () => {
+    const metrics = newMetrics();
+    metrics.gauge('unknown', { help: 'U' }).set(NaN);
+    metrics.gauge('endless', { help: 'E' }).set(-Infinity);
+    const all = clusterMetrics();
+    const text = await all.metrics();
+    expect(text).toContain('\nunknown NaN\n');
+    expect(text).toContain('\nendless -Inf\n');
+    // cluster sends JSON, which has no NaN.
+    const sent = JSON.parse(JSON.stringify({ name: 'g', type: 'gauge', values: [{ value: NaN }] })) as never;
+    expect([...foreignLines(sent, 'text', {})].map(({ text }) => text).join('')).toContain('\ng NaN\n');
+    metrics.close();
     all.close();
   });
 

@@ -14,6 +14,7 @@ describe('the public API', () => {
       core,
       [
         'MetricConflictError',
+        'checkMetrics',
         'clusterMetrics',
         'createExpressRoutes',
         'createMetrics',

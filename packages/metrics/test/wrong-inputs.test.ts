@@ -1,6 +1,19 @@
+import { EventEmitter } from 'node:events';
+import fastify from 'fastify';
 import promClient from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type MetricsOptions } from '../src/index.js';
+import {
+  createMetrics,
+  instrumentCache,
+  instrumentKnex,
+  instrumentQueue,
+  instrumentRedis,
+  instrumentSagas,
+  type MetricsOptions,
+  observeKit,
+} from '../src/index.js';
+import { metricsHandler, metricsMiddleware } from '../src/express.js';
+import { metricsPlugin } from '../src/fastify.js';
 import { newMetrics, parse, textOf } from './clients.js';
 
 describe('createMetrics with wrong options', () => {
@@ -127,5 +140,54 @@ describe('a handler with wrong options', () => {
     ['an authorize that is none', { authorize: true }, /authorize must be a function/],
   ])('%s', (_name, options, message) => {
     expect(() => metrics.handler(options as never)).toThrow(message);
+  });
+});
+
+describe('what takes metrics and something to measure, given something else', () => {
+  const metrics = newMetrics();
+  const emitter = new EventEmitter();
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'observeKit of nothing',
+      () => observeKit(undefined as never),
+      /metrics must be what createMetrics gives/,
+    ],
+    [
+      'observeKit of a client',
+      () => observeKit(promClient as never),
+      /metrics must be what createMetrics gives/,
+    ],
+    ['instrumentKnex of nothing', () => instrumentKnex(metrics, undefined as never), /knex must have on\(\)/],
+    ['a negative slowMs', () => instrumentKnex(metrics, emitter as never, { slowMs: -1 }), /slowMs must be/],
+    [
+      'instrumentRedis without INFO',
+      () => instrumentRedis(metrics, emitter as never),
+      /redis must have info\(\)/,
+    ],
+    [
+      'an infoTimeoutMs of 0',
+      () =>
+        instrumentRedis(metrics, Object.assign(new EventEmitter(), { info: async () => '' }), {
+          infoTimeoutMs: 0,
+        }),
+      /infoTimeoutMs must be/,
+    ],
+    [
+      'instrumentCache of a Map',
+      () => instrumentCache(metrics, new Map() as never),
+      /cache must have on\(\)/,
+    ],
+    ['instrumentQueue of a name', () => instrumentQueue(metrics, 'mail' as never), /queue must have a name/],
+    ['instrumentSagas of nothing', () => instrumentSagas(metrics, null as never), /sagas must have list\(\)/],
+    ['metricsMiddleware of nothing', () => metricsMiddleware(undefined as never), /metrics must be/],
+    ['metricsHandler of nothing', () => metricsHandler({} as never), /metrics must be/],
+  ])('%s', (_name, use, message) => {
+    expect(use).toThrow(message);
+  });
+
+  it('metricsPlugin without metrics fails the start of the app', async () => {
+    const app = fastify();
+    void app.register(metricsPlugin, {} as never);
+    await expect(app.ready().then(() => {})).rejects.toThrow(/metrics must be what createMetrics gives/);
   });
 });
