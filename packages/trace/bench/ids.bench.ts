@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { defineBench } from 'kit-tooling/bench';
-import { newTraceId } from '../src/ids.js';
+import { newIds } from '../src/ids.js';
 
 export default defineBench({
   package: 'trace',
-  title: 'A trace id',
+  title: 'The ids of a trace',
   baseline: 'crypto.randomUUID',
   cases: {
-    kit: () => () => newTraceId(),
+    'kit, trace id and span id': () => () => newIds(),
     'crypto.randomUUID': () => () => randomUUID(),
     'crypto.randomBytes': () => () => randomBytes(16).toString('hex'),
   },
-  target: { ratio: 1.0, of: 'crypto.randomUUID' },
+  target: { case: 'kit, trace id and span id', ratio: 1.0, of: 'crypto.randomUUID' },
 });

@@ -112,7 +112,7 @@ function traceFor(input: TraceSeed | TraceCarrier | undefined): Trace {
   const seed = input === undefined || input === null ? {} : seedOf(input);
   if (seed.traceId === undefined && seed.id === undefined) {
     if (outer !== undefined) return isEmpty(seed) ? outer : childOf(outer, seed);
-    const span = processState().activeSpan?.();
+    const span = processState.activeSpan?.();
     if (span !== undefined) return createTrace({ ...span, ...definedOf(seed) }, 'job');
   }
   return createTrace(seed, 'job');

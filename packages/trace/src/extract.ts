@@ -59,7 +59,7 @@ export function readSeed(read: HeaderReader, trusted: boolean): TraceSeed {
   const traceHeader = safe(read('x-trace-id'));
   const requestId = safe(read('x-request-id'));
   const inherited =
-    processState().activeSpan?.() ?? (trusted ? trustedSeed(read, traceparent, traceHeader) : {});
+    processState.activeSpan?.() ?? (trusted ? trustedSeed(read, traceparent, traceHeader) : {});
   return {
     traceId: inherited.traceId,
     id: 'id' in inherited ? inherited.id : undefined,

@@ -27,13 +27,12 @@ export function addTraceHooks<Req extends { raw: IncomingMessage }>(
   options: TraceOptions<Req>,
 ): void {
   const begin = createRequestTracer(options);
-  const early = new WeakMap<IncomingMessage, { exchange: Exchange<Req>; trace: Trace }>();
   const { server } = fastify;
 
   const beginEarly = (raw: IncomingMessage, response: ServerResponse): Trace => {
     const exchange = { request: headOf(raw) as unknown as Req, raw, response };
     const trace = begin(exchange);
-    early.set(raw, { exchange, trace });
+    (raw as TracedEarly<Req>)[early] = { exchange, trace };
     return trace;
   };
 
@@ -45,17 +44,21 @@ export function addTraceHooks<Req extends { raw: IncomingMessage }>(
 
   // Middlewares run in a hook that was added before ours.
   fastify.use?.((raw, response, next) =>
-    tracePort.run(early.get(raw)?.trace ?? beginEarly(raw, response), next),
+    tracePort.run((raw as TracedEarly<Req>)[early]?.trace ?? beginEarly(raw, response), next),
   );
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    const begun = early.get(request.raw);
+    const begun = (request.raw as TracedEarly<Req>)[early];
     if (begun !== undefined) begun.exchange.request = request;
     const trace = begun?.trace ?? begin({ request, raw: request.raw, response: reply.raw });
     if (tracePort.getTrace() === trace) done();
     else tracePort.run(trace, done);
   });
 }
+
+// On the raw request: a WeakMap would give every request an identity hash to look for.
+const early = Symbol('early trace');
+type TracedEarly<Req> = IncomingMessage & { [early]?: { exchange: Exchange<Req>; trace: Trace } };
 
 // What a predicate may ask of a request that Fastify has not wrapped yet.
 function headOf(raw: IncomingMessage) {

@@ -31,7 +31,7 @@ export function getLogger(name?: string): Logger {
 
 /** @internal */
 export function getRootLogger(): Logger {
-  return processState().rootLogger ?? createLogger();
+  return processState.rootLogger ?? createLogger();
 }
 
 /** @internal The child of any pino logger that carries a trace, wherever it is used; one a trace and name. */
@@ -48,7 +48,7 @@ function bindTo(root: Logger, trace: Trace, name: string): Logger {
   const internals = root as unknown as PinoInternals;
   const hasOurMixin = internals[symbols.mixinSym]?.[kitMixin] === true;
   // With OpenTelemetry the span changes from line to line, so only the mixin can say it.
-  const dynamic = hasOurMixin && processState().activeSpan !== undefined;
+  const dynamic = hasOurMixin && processState.activeSpan !== undefined;
   const bindings: Bindings = name === '' ? {} : { name };
   if (!dynamic) Object.assign(bindings, hasOurMixin ? undefined : trace.fields, identityOf(trace));
   const child = hasOurMixin ? cheapChild(root, bindings) : root.child(bindings);

@@ -8,11 +8,6 @@ const shortIdPattern = /^[0-9a-f]{8}$/;
 const pool = Buffer.alloc(8192);
 let used = pool.length;
 
-/** @internal 32 random hex characters. */
-export function newTraceId(): string {
-  return takeHex(16);
-}
-
 /** @internal 16 random hex characters. */
 export function newSpanId(): string {
   return takeHex(8);

@@ -41,7 +41,7 @@ export function traceFields(logger: object | undefined): Record<string, unknown>
 
 /** @internal The identity as it stands on a log line. Under an active span of the same trace the span is that one. */
 export function identityOf(trace: Trace): Record<string, unknown> {
-  const span = processState().activeSpan?.();
+  const span = processState.activeSpan?.();
   const identity: Record<string, unknown> = {
     traceId: trace.traceId,
     id: trace.id,

@@ -71,7 +71,7 @@ export function createLogger(options: LoggerOptions = {}): TraceLogger {
   );
   if (inspect !== undefined) maskBindings(logger, (bindings) => inspect(bindings).value as Bindings);
   const root = withFile(logger, file);
-  processState().rootLogger = root;
+  processState.rootLogger = root;
   return root;
 }
 

@@ -28,10 +28,10 @@ function existingPort(): TracePort | undefined {
 
 function installPort(): TracePort {
   const store = new AsyncLocalStorage<Trace>();
-  const state = processState();
   const port: TracePort = Object.freeze({
     version: 1,
-    getTrace: () => store.getStore() ?? (state.activeSpan === undefined ? undefined : traceOfActiveSpan()),
+    getTrace: () =>
+      store.getStore() ?? (processState.activeSpan === undefined ? undefined : traceOfActiveSpan()),
     // `run` only: with `enterWith` the second request of a keep-alive connection saw the first one's store.
     run: <T>(trace: Trace, fn: () => T): T => store.run(trace, fn),
     inject: <C extends TraceCarrier>(carrier: C): C => {
@@ -47,7 +47,7 @@ function installPort(): TracePort {
 const adopted = new WeakMap<object, Trace>();
 
 function traceOfActiveSpan(): Trace | undefined {
-  const span = processState().activeSpan?.();
+  const span = processState.activeSpan?.();
   if (span === undefined) return undefined;
   let trace = adopted.get(span.key);
   if (trace === undefined) {

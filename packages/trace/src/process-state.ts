@@ -20,16 +20,17 @@ export interface ProcessState {
 const stateKey = Symbol.for('@kit/trace.state');
 
 /** @internal */
-export function processState(): ProcessState {
+export const processState: ProcessState = sharedState();
+
+function sharedState(): ProcessState {
   const holder = globalThis as unknown as Record<symbol, ProcessState | undefined>;
   return (holder[stateKey] ??= {});
 }
 
 /** @internal */
 export function setActiveSpanSource(source: () => ActiveSpan | undefined): () => void {
-  const state = processState();
-  state.activeSpan = source;
+  processState.activeSpan = source;
   return () => {
-    if (state.activeSpan === source) state.activeSpan = undefined;
+    if (processState.activeSpan === source) processState.activeSpan = undefined;
   };
 }

@@ -81,6 +81,22 @@ describe('a line within a trace', () => {
     expect(last()).toMatchObject({ id: 42 });
   });
 
+  it('keeps accepted request ids, and takes those of a line where the trace has none', () => {
+    const { last, logger } = logTo();
+    runWithTrace({ requestId: 'accepted-1', clientRequestId: 'client-01' }, () => {
+      for (const log of [logger, getLogger()]) {
+        log.info({ requestId: 'own', clientRequestId: 'own' }, 'x');
+        expect(last()).toMatchObject({
+          requestId: 'accepted-1',
+          clientRequestId: 'client-01',
+          _requestId: 'own',
+        });
+      }
+    });
+    runWithTrace({}, () => getLogger().info({ requestId: 'own', clientRequestId: 'own' }, 'x'));
+    expect(last()).toMatchObject({ requestId: 'own', clientRequestId: 'own' });
+  });
+
   it('is the same logger every time', () => {
     logTo();
     runWithTrace({}, () => {
