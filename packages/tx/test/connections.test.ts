@@ -119,13 +119,13 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     const manager = createTransactionManager({ name: 'slow', primary: single, maxDepth: 1 });
     const started = performance.now();
     const reason = await reasonOf(
-      manager.run({ timeoutMs: 300 }, async () => {
+      manager.run({ timeoutMs: 1_000 }, async () => {
         await manager.db('entry').insert({ label: 'slow' });
         await manager.db.raw(kind === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
       }),
     );
     expect(isTransactionTimeoutError(reason)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(12_000);
     for (let round = 0; round < 5; round += 1)
       await manager.run(async () => void (await manager.db('entry').insert({ label: `next ${round}` })));
     const setting =
@@ -140,9 +140,9 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
   it('a function that waits for something else is timed out too, and its late statement is refused', async () => {
     let late: Promise<unknown> | undefined;
     const reason = await reasonOf(
-      tm.run({ timeoutMs: 100 }, async () => {
+      tm.run({ timeoutMs: 1_000 }, async () => {
         await add('early');
-        late = delay(400).then(() => reasonOf(add('late')));
+        late = delay(1_500).then(() => reasonOf(add('late')));
         await late;
       }),
     );
@@ -154,7 +154,7 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
   it('a frozen server: the timeout destroys the connection instead of waiting for ROLLBACK', async () => {
     await add('warm');
     const running = reasonOf(
-      tm.run({ timeoutMs: 300 }, async () => {
+      tm.run({ timeoutMs: 1_000 }, async () => {
         await add('frozen');
         server.freeze();
         await add('never answered');
@@ -203,7 +203,7 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     );
     expect(reason).toMatchObject({ message: 'roll back' });
     await manager.run(async () => void (await manager.db('entry').insert({ label: 'next' })));
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(12_000);
     expect(await labels(direct)).toEqual(['next']);
     await manager.close();
     await single.destroy();
@@ -212,12 +212,12 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
   it('an aborted signal cancels, rolls back and rejects with its reason', async () => {
     const controller = new AbortController();
     const why = new Error('shutting down');
-    setTimeout(() => controller.abort(why), 100);
     let seen: unknown;
     const reason = await reasonOf(
       tm.run({ signal: controller.signal }, async ({ signal }) => {
         signal.addEventListener('abort', () => (seen = signal.reason));
         await add('aborted');
+        setTimeout(() => controller.abort(why), 20);
         await sleep();
       }),
     );
@@ -231,7 +231,7 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     const started = performance.now();
     const reason = await reasonOf(tm.read({ timeoutMs: 200 }, async () => void (await sleep())));
     expect(isTransactionTimeoutError(reason)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(12_000);
     await add('next');
     expect(knex.client.pool.numUsed()).toBe(0);
   });

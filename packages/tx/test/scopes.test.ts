@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -383,6 +384,17 @@ describe.each(engines)('scopes on %s', (engine) => {
         await tm.read(() => tm.run({ readOnly: true }, () => tm.read(() => tm.db('entry').pluck('id')))),
       ).toEqual([]);
     });
+  });
+
+  it('a thousand calls on one signal leave nothing behind', async () => {
+    const { signal } = new AbortController();
+    for (let round = 0; round < 1_000; round += 1) {
+      const call =
+        round % 2 === 0 ? tm.run({ signal }, async () => round) : tm.read({ signal }, async () => round);
+      expect(await call).toBe(round);
+    }
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    expect(knex.client.pool.numUsed() + knex.client.pool.numPendingAcquires()).toBe(0);
   });
 
   it('two managers on one knex share the transaction', async () => {
