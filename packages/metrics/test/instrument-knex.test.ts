@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import knexLib, { type Knex } from 'knex';
 import { startPostgres } from 'kit-tooling/servers';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -60,17 +59,20 @@ describe('instrumentKnex', () => {
       client: 'pg',
       connection: server.url,
       pool: { min: 0, max: 2 },
-      acquireConnectionTimeout: 1_000,
+      acquireConnectionTimeout: 5_000,
       log: { warn() {}, error() {} },
     }));
     db.on('error', () => {});
     try {
       instrumentKnex(metrics, db);
-      const busy = [1, 2, 3].map(() => db.raw('select pg_sleep(0.4)').then(() => {}));
-      await delay(150);
-      const text = await textOf(metrics);
-      const pool = (name: string) => valueOf(text, `kit_db_pool_${name}`, { db: 'postgres' });
-      expect([pool('used'), pool('waiting'), pool('max')]).toEqual([2, 1, 2]);
+      const busy = [1, 2, 3].map(() => db.raw('select pg_sleep(1)').then(() => {}));
+      const pool = async () => {
+        const text = await textOf(metrics);
+        return ['used', 'waiting', 'max'].map((name) =>
+          valueOf(text, `kit_db_pool_${name}`, { db: 'postgres' }),
+        );
+      };
+      await expect.poll(pool, { timeout: 5_000, interval: 20 }).toEqual([2, 1, 2]);
       await Promise.all(busy);
       expect(valueOf(await textOf(metrics), 'kit_db_pool_used')).toBe(0);
 

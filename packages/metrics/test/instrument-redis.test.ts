@@ -17,7 +17,7 @@ describe.runIf(hasServer('redis'))('instrumentRedis', () => {
     });
     redis.on('error', () => {});
     const metrics = newMetrics();
-    const stop = instrumentRedis(metrics, redis, { name: 'cache', infoTimeoutMs: 400 });
+    const stop = instrumentRedis(metrics, redis, { name: 'cache', infoTimeoutMs: 1_200 });
     const up = async () => valueOf(await textOf(metrics), 'kit_redis_up', { redis: 'cache' });
     try {
       await redis.mset('a', 1, 'b', 2);
