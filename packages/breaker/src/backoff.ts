@@ -4,7 +4,7 @@ import { checkFunction, checkNumber, checkObject, complaint } from './validate.j
 
 /** Options of `fullJitter`. */
 export interface FullJitterOptions {
-  /** Upper bound of the first delay in ms; doubles with every attempt. @default 100 */
+  /** Upper bound of the first delay in ms; doubles with every attempt. @default 100, or `maxMs` if that is less */
   baseMs?: number | undefined;
   /** Upper bound of every delay in ms. @default 2_000 */
   maxMs?: number | undefined;
@@ -28,7 +28,7 @@ export interface FullJitterOptions {
  */
 export function fullJitter(options: FullJitterOptions = {}): Backoff {
   checkObject('options', options);
-  const baseMs = checkNumber('baseMs', options.baseMs ?? 100, { above: 0 });
+  const baseMs = checkNumber('baseMs', options.baseMs ?? Math.min(100, options.maxMs ?? 100), { above: 0 });
   const maxMs = checkNumber('maxMs', options.maxMs ?? Math.max(2_000, baseMs), { above: 0 });
   const minMs = checkNumber('minMs', options.minMs ?? 0, { atLeast: 0 });
   const random = checkFunction('random', options.random) ?? Math.random;

@@ -73,8 +73,13 @@ function runCall<T>(
   attempt: number,
 ): Promise<T> {
   if (timeout !== undefined)
-    return timeout.runWithin({ subject: name, signal, key, limit, timeoutMs, attempt }, fn);
+    return timeout.runWithin({ subject: name, signal, key: keyOf(name, key), limit, timeoutMs, attempt }, fn);
   return runTimed({ timeoutMs, limit, attempt, error: () => new TimeoutError(name, timeoutMs!) }, signal, fn);
+}
+
+/** An adaptive timeout that several share learns for each of them. */
+function keyOf(name: string, key: string | undefined): string {
+  return key === undefined ? name : `${name} ${key}`;
 }
 
 function totalLimit({ name, totalTimeoutMs }: PipelineParts): TimeLimit | undefined {

@@ -72,6 +72,13 @@ const HANDLERS: Record<string, Handler> = {
   reset: (request) => request.socket.resetAndDestroy(),
   /** /reset-once/<any> */
   'reset-once': (request, response, hit) => (hit > 1 ? response.end('ok') : request.socket.resetAndDestroy()),
+  /** /break-once/<any>: in the middle of the body. */
+  'break-once': (request, response, hit) => {
+    if (hit > 1) return void response.end('ok');
+    response
+      .writeHead(200, { 'content-length': '100' })
+      .write('half', () => request.socket.resetAndDestroy());
+  },
   drip: (_, response) => {
     const timer = setInterval(() => response.write('.'), 30);
     response.on('close', () => clearInterval(timer));

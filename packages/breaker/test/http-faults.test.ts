@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { runChild } from 'kit-tooling/process';
 import { freePort } from 'kit-tooling/servers';
+import { Agent, fetch as undiciFetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createHttpClient,
@@ -70,14 +71,14 @@ describe('createHttpClient, against a partner that fails', () => {
   });
 
   it('gives up a partner that hangs before its headers', async () => {
-    const partner = client({ timeout: { timeoutMs: 60 } });
+    const partner = client({ timeout: { timeoutMs: 250 } });
     expect(isTimeoutError(await caught(partner.get('/hang')))).toBe(true);
     expect(hits('/hang')).toBe(3);
     expect(partner.breaker!.counts.failures).toBe(3);
   });
 
   it('takes a stall in the body for a failure of the attempt, and tries again', async () => {
-    const partner = client({ timeout: { timeoutMs: 150 } });
+    const partner = client({ timeout: { timeoutMs: 500 } });
     expect(await partner.get('/stall-once/a').text()).toBe('ok');
     expect(partner.breaker!.counts).toMatchObject({ failures: 1, successes: 1 });
     expect(isTimeoutError(await caught(partner.get('/drip').text()))).toBe(true);
@@ -85,6 +86,7 @@ describe('createHttpClient, against a partner that fails', () => {
 
   it('takes a reset for a failure, and tries again', async () => {
     expect(await client().get('/reset-once/a').text()).toBe('ok');
+    expect(await client().get('/break-once/a').text()).toBe('ok');
     await expect(client().get('/reset')).rejects.toThrow('fetch failed');
     expect(hits('/reset')).toBe(3);
   });
@@ -128,8 +130,7 @@ describe('createHttpClient, against a partner that fails', () => {
     const run = caught(partner.get('/hang', { signal: caller.signal }));
     setTimeout(() => caller.abort(new Error('gone')), 50);
     expect(await run).toMatchObject({ message: 'gone' });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(partner.breaker!.counts).toMatchObject({ failures: 0, ignored: 1 });
+    await expect.poll(() => partner.breaker!.counts).toMatchObject({ failures: 0, ignored: 1 });
   });
 });
 
@@ -249,15 +250,19 @@ describe('createHttpClient, what it sends', () => {
     await expect(client().request('/echo', { method: 'POST', json: 1, body: 'x' })).rejects.toThrow('json');
   });
 
-  it('hands a dispatcher to fetch', async () => {
-    const dispatcher = {};
-    let seen: unknown;
-    const fetch: HttpClientOptions['fetch'] = async (_, init) => {
-      seen = (init as { dispatcher: unknown }).dispatcher;
-      return new Response('ok');
-    };
-    expect(await client({ fetch, dispatcher }).get('/x').blob()).toMatchObject({ size: 2 });
-    expect(seen).toBe(dispatcher);
+  it('works with a fetch and a dispatcher of one’s own', async () => {
+    const dispatcher = new Agent({ connections: 1 });
+    let dispatched = 0;
+    const counting = dispatcher.compose((dispatch) => (options, handler) => {
+      dispatched += 1;
+      return dispatch(options, handler);
+    });
+    const fetch = undiciFetch as unknown as HttpClientOptions['fetch'];
+    const partner = client({ fetch, dispatcher: counting, timeout: { timeoutMs: 5_000 } });
+    expect(await (await partner.get('/ok').blob()).text()).toBe('ok');
+    expect((await partner.get('/ok').arrayBuffer()).byteLength).toBe(2);
+    expect(dispatched).toBe(2);
+    await dispatcher.close();
   });
 });
 

@@ -73,6 +73,7 @@ table('createRetryBudget', createRetryBudget, [
 ]);
 table('fullJitter', fullJitter, [
   [{ baseMs: 0 }, RangeError, 'baseMs must be > 0, got 0'],
+  [{ baseMs: 'x' }, TypeError, 'baseMs must be > 0, got "x"'],
   [{ baseMs: 100, maxMs: 50 }, RangeError, 'maxMs must be >= baseMs (100), got 50'],
   [{ minMs: 5_000 }, RangeError, 'maxMs must be >= minMs (5000), got 2000'],
   [{ random: 0.5 }, TypeError, 'random must be a function, got 0.5'],

@@ -154,6 +154,20 @@ describe('createPipeline', () => {
     expect(breaker.state).toBe('open');
   });
 
+  it('learns an adaptive timeout by name and route, when several share it', async () => {
+    let now = 0;
+    const timeout = createTimeout({ adaptive: { minMs: 1, maxMs: 900 }, now: () => now });
+    const quick = createPipeline({ name: 'quick', timeout });
+    const slow = createPipeline({ name: 'slow', timeout });
+    for (let i = 0; i < 20; i++) {
+      await quick.run({ key: 'GET /a' }, () => (now += 10));
+      await slow.run({ key: 'GET /a' }, () => (now += 100));
+    }
+    expect(await quick.run({ key: 'GET /a' }, ({ timeoutMs }) => timeoutMs)).toBe(20);
+    expect(await slow.run({ key: 'GET /a' }, ({ timeoutMs }) => timeoutMs)).toBe(200);
+    expect(await slow.run(({ timeoutMs }) => timeoutMs)).toBe(900);
+  });
+
   it('works from every preset', async () => {
     for (const preset of [presets.standard, presets.provider, { breaker: presets.gobreaker }])
       expect(await createPipeline({ name: 'x', ...preset }).run(() => 'ok')).toBe('ok');
