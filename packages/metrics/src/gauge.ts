@@ -1,6 +1,5 @@
 import type { Family } from './family.js';
-import type { Labels, LabelValues } from './instruments.js';
-import { show } from './labels.js';
+import { type Labels, type LabelValues, show } from './labels.js';
 
 /** One series of a gauge. */
 export interface BoundGauge {

@@ -1,11 +1,5 @@
-import type { LabelValue } from './labels.js';
 import type { Aggregate } from './family.js';
-
-/** A value for every label by name; `undefined` is the empty string. */
-export type Labels<L extends readonly string[]> = { readonly [K in L[number]]: LabelValue };
-
-/** A value for every label, in the order of `labels`. */
-export type LabelValues<L extends readonly string[]> = { readonly [K in keyof L]: LabelValue };
+import type { Gauge } from './gauge.js';
 
 /** What a counter is made of. */
 export interface CounterOptions<L extends readonly string[] = readonly string[]> {
@@ -19,8 +13,8 @@ export interface CounterOptions<L extends readonly string[] = readonly string[]>
 
 /** What a gauge is made of. */
 export interface GaugeOptions<L extends readonly string[] = readonly string[]> extends CounterOptions<L> {
-  /** Called before each scrape; may throw or hang, only this metric is then missing. */
-  collect?: (() => unknown) | undefined;
+  /** Called with the gauge before each scrape; may throw or hang, only this metric is then missing. */
+  collect?: ((gauge: Gauge<L>) => unknown) | undefined;
 }
 
 /** What a histogram is made of. */

@@ -3,6 +3,12 @@ import { inspect } from 'node:util';
 /** What a label value may be; `undefined` and `null` are the empty string, which Prometheus reads as "no such label". */
 export type LabelValue = string | number | boolean | bigint | null | undefined;
 
+/** A value for every label by name; `undefined` is the empty string. */
+export type Labels<L extends readonly string[]> = { readonly [K in L[number]]: LabelValue };
+
+/** A value for every label, in the order of `labels`. */
+export type LabelValues<L extends readonly string[]> = { readonly [K in keyof L]: LabelValue };
+
 /** Longer label values are cut: one request must not write a megabyte into every scrape. */
 export const MAX_LABEL_LENGTH = 1_024;
 

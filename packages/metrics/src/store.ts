@@ -18,7 +18,7 @@ export interface MetricRequest {
   labelNames: readonly string[];
   bounds: readonly number[];
   aggregate: Aggregate;
-  collect?: (() => unknown) | undefined;
+  collect?: ((gauge: Gauge) => unknown) | undefined;
 }
 
 export interface StoreOptions {
@@ -75,7 +75,8 @@ export function createStore(options: StoreOptions): Store {
     registerFamily(registry, family, defaultLabels, collectOnce);
     const instrument = instrumentOf(family);
     metrics.set(request.name, { family, instrument });
-    if (request.collect) collectors.add(request.name, request.collect);
+    const { collect } = request;
+    if (collect) collectors.add(request.name, () => collect(instrument as Gauge));
     return instrument;
   };
 

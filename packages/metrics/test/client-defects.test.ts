@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Gauge } from '../src/index.js';
 import { clients, newMetrics, parse, textOf, valueOf } from './clients.js';
 import { OPENMETRICS, serve, type Served } from './page-of.js';
 
@@ -133,7 +132,7 @@ describe.each(clients)('defects of %s that do not come through', (_name, client)
     });
     metrics.gauge('ours_throws', { help: 'O', collect: () => Promise.reject(new Error('no')) });
     metrics.gauge('ours_hangs', { help: 'O', collect: () => new Promise(() => {}) });
-    const works: Gauge<[]> = metrics.gauge('ours_works', { help: 'O', collect: () => works.set(7) });
+    metrics.gauge('ours_works', { help: 'O', collect: (gauge) => gauge.set(7) });
     served = await serve(metrics, { collectTimeoutMs: 50 });
     for (let i = 0; i < 3; i += 1) {
       const { status, text, ms } = await served.get();
