@@ -199,14 +199,29 @@ function run([program, ...programArgs], moreArgs) {
     setTimeout(() => signalGroup('SIGKILL'), 30_000).unref();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(signal));
-  // npm, when it is killed, leaves us behind with another parent.
-  const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && end('SIGTERM'), 500).unref();
+  // npm starts us through a shell; killed, it takes neither of us along.
+  const isOrphan = orphanDetector();
+  setInterval(() => isOrphan() && end('SIGTERM'), 500).unref();
   child.once('error', (error) => fail(String(error)));
   child.once('exit', (code, signal) => {
     signalGroup('SIGKILL');
     process.exit(code ?? (signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 1));
   });
+}
+
+/** Tells when our parent, or (where /proc shows it) the parent of that, has gone. */
+function orphanDetector() {
+  const grandparent = () => {
+    try {
+      // "pid (name with spaces) state ppid …"
+      const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+    } catch {
+      return undefined;
+    }
+  };
+  const [parent, itsParent] = [process.ppid, grandparent()];
+  return () => process.ppid !== parent || grandparent() !== itsParent;
 }
 
 function say(text) {
