@@ -44,8 +44,9 @@ export function getTraceId(): string | undefined {
  * ```
  */
 export function setTraceFields(fields: TraceFields): void {
-  const trace = tracePort.getTrace();
-  if (trace !== undefined) Object.assign(trace.fields, fields);
+  // A trace that came over the port from elsewhere may have none.
+  const own: TraceFields | undefined = tracePort.getTrace()?.fields;
+  if (own !== undefined) Object.assign(own, fields);
 }
 
 /**

@@ -60,6 +60,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
   let lostBefore = 0;
   let retryAt: number | undefined;
   let lookAt = 0;
+  let rotateAt = 0;
 
   const open = (): number => {
     ensureFolder(dirname(path));
@@ -93,7 +94,19 @@ export function createLogFile(options: LogFileOptions): LogFile {
     }
   };
 
-  const isFull = (bytes: number): boolean => rotates && size > 0 && size + bytes > maxBytes;
+  const isFull = (bytes: number): boolean =>
+    rotates && size > 0 && size + bytes > maxBytes && Date.now() >= rotateAt;
+
+  const rotate = (): void => {
+    try {
+      archive.rotate();
+      rotateAt = 0;
+    } catch (error) {
+      // A file that is too large is better than lines that are lost.
+      if (rotateAt === 0) complain(`cannot rotate ${path}, it grows until it can: ${String(error)}`);
+      rotateAt = Date.now() + retryMs;
+    }
+  };
 
   const ready = (bytes: number): number => {
     let current = fd ?? open();
@@ -106,7 +119,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
       }
       if (isFull(bytes)) {
         shut();
-        archive.rotate();
+        rotate();
         current = open();
       }
     }

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { request as httpRequest } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { TraceOptions } from '../src/index.js';
 import { frameworks, type TestApp } from './apps.js';
 import { recordLines, until, type LogLine } from './lines.js';
@@ -53,6 +54,23 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
     const trace = (await response.json()) as LogLine;
     expect(trace.body.big).toHaveLength(90_000);
     expect(response.headers.get('x-trace-id')).toBe(trace.id);
+  });
+
+  it('enters one store once for a request', async () => {
+    const url = await serve();
+    const run = vi.spyOn(AsyncLocalStorage.prototype, 'run');
+    await (
+      await fetch(`${url}/trace`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      })
+    ).text();
+    const entered = run.mock.calls.filter(
+      ([store]) => typeof (store as LogLine | undefined)?.traceId === 'string',
+    );
+    run.mockRestore();
+    expect(entered).toHaveLength(1);
   });
 
   it('gives every request of a keep-alive connection a trace of its own', async () => {

@@ -216,6 +216,21 @@ describe('the file log, when it cannot write', () => {
     expect(whole.length + lost).toBe(200);
   });
 
+  it('grows beyond maxBytes rather than lose lines when it cannot rotate', async () => {
+    const path = newPath();
+    const stderr = quiet();
+    const name = vi.spyOn(Date.prototype, 'toISOString').mockReturnValue('no/such/folder');
+    const logger = createLogger({ console: false, file: { path, maxBytes: 1024 } });
+    for (let n = 0; n < 50; n++) logger.info({ n }, 'line');
+    name.mockRestore();
+    stderr.done();
+    expect(linesOf(path)).toHaveLength(50);
+    expect(logger.lostLines).toBe(0);
+    expect(stderr.said).toHaveLength(1);
+    expect(stderr.said[0]).toContain(`cannot rotate ${path}`);
+    await logger.close();
+  });
+
   it('writes nothing after close', async () => {
     const path = newPath();
     await using logger = createLogger({ console: false, file: { path } });

@@ -29,6 +29,18 @@ describe('the trace port', () => {
     expect(carrier).toEqual({});
   });
 
+  it('works with a bare trace that another program runs', () => {
+    const bare = { traceId: '0af7651916cd43dd8448eb211c80319c', id: '1c80319c' } as first.Trace;
+    port().run(bare, () => {
+      expect(() => first.setTraceFields({ a: 1 })).not.toThrow();
+      expect(() => first.getLogger().debug('x')).not.toThrow();
+      expect(first.injectTrace().traceparent).toMatch(
+        /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/,
+      );
+      first.runWithTrace({ kind: 'job' }, () => expect(first.getTrace()!.traceId).toBe(bare.traceId));
+    });
+  });
+
   it('makes two copies of the package share one context', async () => {
     const before = port();
     const second = await secondCopy();
