@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import {
   commonErrors,
   createMonitorAnswers,
@@ -23,13 +23,12 @@ import {
  * await app.register(errorsPlugin, { typeBaseUrl: 'https://docs.example/errors/' });
  * ```
  */
-export const errorsPlugin: FastifyPluginCallback<ErrorHandlingOptions> = (app, options, done) => {
+export const errorsPlugin: FastifyPluginAsync<ErrorHandlingOptions> = async (app, options) => {
   const handle = createRequestErrorHandler(options);
   app.setErrorHandler((error, request, reply) => handle(error, reply, new RequestContext(request)));
   app.setNotFoundHandler((request, reply) =>
     handle(commonErrors.RES_NOT_FOUND(), reply, new RequestContext(request)),
   );
-  done();
 };
 // What fastify-plugin does: the handlers belong to the server that registers the plugin, not to a child of it.
 Object.assign(errorsPlugin, {

@@ -1,15 +1,23 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
+import type { ArgumentsHost, ExceptionFilter, FactoryProvider } from '@nestjs/common';
+import fastify from 'fastify';
+import { startExpress, startNest } from 'kit-tooling/apps';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import {
   type AppError,
   commonErrors,
   createErrorMonitor,
+  createErrorResponder,
   type ErrorContext,
   type ProblemDetails,
 } from '../src/index.js';
+import { errorsMiddleware, notFoundMiddleware } from '../src/express.js';
+import { errorsPlugin } from '../src/fastify.js';
+import { ErrorsModule } from '../src/nest.js';
 import { frameworks, type Service } from './support/frameworks.js';
 import { secret, throwables } from './support/throwables.js';
 
@@ -211,5 +219,133 @@ describe.each(frameworks)('errors on %s', (_name, start) => {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     expect(chunk.toString()).toMatch(/^HTTP\/1.1 400/);
     socket.destroy();
+  });
+});
+
+describe('errors of Fastify before any plugin', () => {
+  it('are answered in our format by frameworkErrors, as the guide shows', async () => {
+    const respond = createErrorResponder({ logger: false });
+    const app = fastify({
+      frameworkErrors: (error, { url, method }, reply) => {
+        const { status, headers, body } = respond(error, { path: url, method });
+        reply.hijack();
+        reply.raw.writeHead(status, headers).end(body);
+      },
+    });
+    await app.register(errorsPlugin);
+    app.get('/x/:id', () => 'ok');
+    const { statusCode, headers, body } = await app.inject('/x/%E0%A4%A');
+    await app.close();
+    expect(statusCode).toBe(400);
+    expect(headers['content-type']).toBe('application/problem+json');
+    expect(JSON.parse(body)).toMatchObject({ code: 'VAL_INVALID_INPUT', detail: 'The URL is malformed' });
+  });
+
+  it('refuses wrong options when the server gets ready', async () => {
+    const app = fastify();
+    app.register(errorsPlugin, { typeBaseUrl: '/errors' });
+    await expect(app.ready()).rejects.toThrow(/typeBaseUrl must be an absolute URL/);
+  });
+});
+
+describe('errors of Express that are no errors', () => {
+  it('a synchronous throw of null runs into the 404, as the guide says', async () => {
+    const service = await startExpress((app) => {
+      app.get('/', () => {
+        throw null;
+      });
+      app.use(notFoundMiddleware());
+      app.use(errorsMiddleware({ logger: false }));
+    });
+    const response = await fetch(service.url);
+    await service.close();
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({
+      code: 'RES_NOT_FOUND',
+      title: 'Not Found',
+      type: 'about:blank',
+    });
+  });
+
+  it('an error handler that is entered twice answers once and counts the same error once', async () => {
+    const monitor = createErrorMonitor();
+    const error = commonErrors.RES_CONFLICT();
+    const service = await startExpress((app) => {
+      const handler = errorsMiddleware({ logger: false, monitor });
+      app.get('/', (request, response, next) => {
+        for (const thrown of [error, error, commonErrors.RES_NOT_FOUND()]) {
+          void handler(thrown, request, response, next);
+        }
+      });
+    });
+    const response = await fetch(service.url);
+    await service.close();
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ code: 'RES_CONFLICT' });
+    expect(monitor.snapshot().counts).toEqual({ RES_CONFLICT: 1, RES_NOT_FOUND: 1 });
+  });
+
+  it('does not send a status line that a handler filled with a message', async () => {
+    const service = await startExpress((app) => {
+      app.get('/', (_request, response) => {
+        response.statusMessage = 'hunter2';
+        throw new Error('x');
+      });
+      app.use(errorsMiddleware({ logger: false }));
+    });
+    const response = await fetch(service.url);
+    await service.close();
+    expect(response.statusText).toBe('Internal Server Error');
+  });
+});
+
+describe('ErrorsModule', () => {
+  it('takes its options from other providers with forRootAsync', async () => {
+    const seen: string[] = [];
+    const LOG = Symbol('log');
+    const logs = { module: class Logs {}, providers: [{ provide: LOG, useValue: seen }], exports: [LOG] };
+    const errors = ErrorsModule.forRootAsync({
+      imports: [logs],
+      inject: [LOG],
+      useFactory: (log: string[]) => ({ logger: false, onError: ({ code }) => log.push(code) }),
+    });
+    const service = await startNest({ module: class App {}, imports: [errors] });
+    await fetch(`${service.url}/nowhere`);
+    await service.close();
+    expect(seen).toEqual(['RES_NOT_FOUND']);
+  });
+
+  it('leaves contexts without a response to Nest', async () => {
+    const { providers } = ErrorsModule.forRoot({ logger: false });
+    const { useFactory } = providers![1] as FactoryProvider<ExceptionFilter>;
+    const filter = await useFactory({ logger: false });
+    const host = { getType: () => 'rpc' } as unknown as ArgumentsHost;
+    const handle = filter.catch.bind(filter);
+    expect(handle(new Error('x'), host)).toBeUndefined();
+  });
+});
+
+describe.each(frameworks)('trace ids on %s', (_name, start) => {
+  const port = Symbol.for('@kit/trace');
+  const globals = globalThis as Record<symbol, unknown>;
+  const storage = new AsyncLocalStorage<object>();
+  const trace = { traceId: '0af7651916cd43dd8448eb2180319c1a', id: '80319c1a', requestId: 'order-7' };
+
+  it('of the body are those of the request', async () => {
+    globals[port] = { version: 1, getTrace: () => storage.getStore() };
+    const service = await start({ logger: false, around: (work) => storage.run(trace, work) });
+    try {
+      for (const path of ['/throw/1', '/nowhere']) {
+        const body: unknown = await (await fetch(service.url + path)).json();
+        expect(body).toMatchObject({
+          traceId: '80319c1a',
+          requestId: 'order-7',
+          instance: 'urn:uuid:0af76519-16cd-43dd-8448-eb2180319c1a',
+        });
+      }
+    } finally {
+      delete globals[port];
+      await service.close();
+    }
   });
 });
