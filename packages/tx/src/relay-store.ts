@@ -49,6 +49,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
      * message can be claimed, and whoever has it takes its successors along, so no two relays hold one key.
      */
     async claim(token: string, limit: number): Promise<ClaimedMessage[]> {
+      if (session.engine === 'postgres') return claimAtOnce(token, limit);
       return session.write(async () => {
         const heads = (await lock(
           outbox()
@@ -130,6 +131,28 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
       return { size: Number(row?.size), oldestMs: Math.max(0, Number(row?.oldest_ms ?? 0)) };
     },
   };
+
+  /** PostgreSQL does the same in one statement: one round trip instead of five. */
+  async function claimAtOnce(token: string, limit: number): Promise<ClaimedMessage[]> {
+    const { rows }: { rows: Raw[] } = await session.raw(
+      `WITH heads AS MATERIALIZED (
+         SELECT id, msg_key FROM kit_outbox o
+         WHERE status = 'pending' AND due_at <= ${now} AND (msg_key IS NULL OR NOT EXISTS (
+           SELECT 1 FROM kit_outbox earlier
+           WHERE earlier.msg_key = o.msg_key AND earlier.id < o.id AND earlier.status = 'pending'))
+         ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED),
+       heirs AS (
+         SELECT id FROM kit_outbox
+         WHERE status = 'pending' AND msg_key IN (SELECT msg_key FROM heads) AND id NOT IN (SELECT id FROM heads)
+         ORDER BY id LIMIT ? - (SELECT count(*) FROM heads)),
+       claimed AS (
+         UPDATE kit_outbox SET owner = ?, due_at = ${now} + ?, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM heads UNION ALL SELECT id FROM heirs) RETURNING *)
+       SELECT *, attempts - 1 AS attempts FROM claimed ORDER BY id`,
+      [limit, limit, token, Math.ceil(leaseMs)],
+    );
+    return rows.map(toClaimed);
+  }
 
   function lock(query: ReturnType<typeof outbox>) {
     // SQLite has one writer: this transaction is it.

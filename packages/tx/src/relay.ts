@@ -56,11 +56,15 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
   const rounds = createRounds(settings.pollMs, async () => {
     try {
       await publishOutboxBacklog(async () => ({ name: tm.name, ...(await store.backlog()) }));
+      // A plain look first, so that an idle relay locks nothing.
       if (closed || (await store.isIdle())) return false;
-      const token = randomUUID();
-      const claimed = await store.claim(token, settings.batchSize);
-      await deliver(token, claimed);
-      return claimed.length > 0;
+      for (;;) {
+        const token = randomUUID();
+        const claimed = await store.claim(token, settings.batchSize);
+        await deliver(token, claimed);
+        // Behind a full batch there is surely more.
+        if (closed || claimed.length < settings.batchSize) return false;
+      }
     } catch (error) {
       settings.onError(error);
       return false;
@@ -123,6 +127,7 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
       const tries = batch[0]!.message.attempt;
       const abandoned = tries >= settings.maxAttempts;
       const delayMs = abandoned ? undefined : waitAfter(tries);
+      rounds.wakeIn(delayMs ?? 0);
       await store.release(token, rows, {
         ...(delayMs !== undefined && { delayMs }),
         error: errorInfo(error).message,
