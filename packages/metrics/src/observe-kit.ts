@@ -6,8 +6,9 @@ import { observeService } from './observe-service.js';
 import { observeTransactions } from './observe-transactions.js';
 import type { Instruments } from './instrument-maker.js';
 import type { Metrics } from './metrics.js';
+import { processWide } from './process-wide.js';
 
-const observed = new WeakMap<object, { users: number; stop(): void }>();
+const observed = processWide('observed', () => new WeakMap<object, { users: number; stop(): void }>());
 
 /**
  * Turns what the other kit packages publish on `node:diagnostics_channel` into metrics: breakers, transactions,

@@ -1,6 +1,7 @@
+import { processWide } from './process-wide.js';
 import type { ScrapeSource } from './scrape.js';
 
-const sources = new Set<ScrapeSource>();
+const sources = processWide('sources', () => new Set<ScrapeSource>());
 
 /** Makes a registry known to `clusterMetrics()`; returns how to leave. */
 export function joinProcess(source: ScrapeSource): () => void {

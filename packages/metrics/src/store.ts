@@ -6,6 +6,7 @@ import { MetricConflictError } from './errors.js';
 import { type Aggregate, createFamily, type Family, type MetricType } from './family.js';
 import { createGauge, type Gauge } from './gauge.js';
 import { createHistogram, type Histogram } from './histogram.js';
+import { processWide } from './process-wide.js';
 import { registerFamily } from './registered-family.js';
 
 type Instrument = Counter | Gauge | Histogram;
@@ -45,7 +46,7 @@ interface Shared {
 }
 
 // By registry, so that a second createMetrics on the same registry finds what the first one made.
-const known = new WeakMap<object, Shared>();
+const known = processWide('registries', () => new WeakMap<object, Shared>());
 
 export function createStore(options: StoreOptions): Store {
   const { registry, defaultLabels, collectTimeoutMs } = options;
