@@ -29,7 +29,8 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<TestSe
           '--skip-test-db',
           ...asUser,
         ],
-        { stdio: 'pipe' },
+        // Two installers at once would use the same temporary tables in /tmp.
+        { stdio: 'pipe', env: { ...process.env, TMPDIR: dataDir } },
       );
     },
     command: (port, dataDir) => ({
@@ -47,6 +48,7 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<TestSe
         ...asUser,
         ...Object.entries(options.settings ?? {}).map(([key, value]) => `--${key}=${value}`),
       ],
+      env: { TMPDIR: dataDir },
     }),
     async isReady(port) {
       const connection = await mysql.createConnection({
