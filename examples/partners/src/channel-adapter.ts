@@ -1,6 +1,7 @@
 import express, { type Router } from 'express';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { assertDone, byKeyRoutes } from './by-key.ts';
 import type { Effect, EffectLedger } from './effects.ts';
 import type { FaultDials } from './faults.ts';
 import { idempotencyKeyOf, moneySchema, partnerErrors } from './requests.ts';
@@ -18,7 +19,7 @@ export function channelRoutes(ledger: EffectLedger, dials: FaultDials): Router {
     const known = await ledger.findByKey(key);
     if (!known && dials.strikes(dials.current.declineRate)) throw partnerErrors.BIZ_CARD_DECLINED();
     const id = `chg_${randomUUID()}`;
-    const { effect, isSameRequest } = await ledger.record({
+    const recorded = await ledger.record({
       key,
       id,
       kind: 'charge',
@@ -28,8 +29,8 @@ export function channelRoutes(ledger: EffectLedger, dials: FaultDials): Router {
       request: charge,
       answer: { chargeId: id, paymentId: charge.paymentId },
     });
-    if (!isSameRequest) throw partnerErrors.VAL_IDEMPOTENCY_KEY_REUSED();
-    res.status(201).json({ ...effect.answer, status: 'charged' });
+    assertDone(recorded, 'charge');
+    res.status(201).json({ ...recorded.effect.answer, status: 'charged' });
   });
 
   router.post('/refunds', async (req, res) => {
@@ -42,7 +43,7 @@ export function channelRoutes(ledger: EffectLedger, dials: FaultDials): Router {
       throw partnerErrors.BIZ_REFUND_TOO_LARGE();
     }
     const id = `rfd_${randomUUID()}`;
-    const { effect, isSameRequest } = await ledger.record({
+    const recorded = await ledger.record({
       key,
       id,
       kind: 'refund',
@@ -52,21 +53,12 @@ export function channelRoutes(ledger: EffectLedger, dials: FaultDials): Router {
       request: refund,
       answer: { channelRefundId: id, refundId: refund.refundId },
     });
-    if (!isSameRequest) throw partnerErrors.VAL_IDEMPOTENCY_KEY_REUSED();
-    res.status(201).json({ ...effect.answer, status: 'refunded' });
+    assertDone(recorded, 'refund');
+    res.status(201).json({ ...recorded.effect.answer, status: 'refunded' });
   });
 
-  for (const [path, status] of [
-    ['charges', 'charged'],
-    ['refunds', 'refunded'],
-  ] as const) {
-    router.get(`/${path}/by-key/:key`, async (req, res) => {
-      const effect = await ledger.findByKey(req.params.key);
-      if (!effect) throw partnerErrors.RES_NOT_FOUND();
-      res.json({ ...effect.answer, status });
-    });
-  }
-
+  router.use(byKeyRoutes('charges', ledger, 'charge', 'charged'));
+  router.use(byKeyRoutes('refunds', ledger, 'refund', 'refunded'));
   return router;
 }
 

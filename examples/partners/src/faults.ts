@@ -20,7 +20,7 @@ export const faultsSchema = z.strictObject({
   dropRate: ratio,
   /** Answers are 200 and not JSON. */
   garbage: z.boolean().default(false),
-  /** The lookups (`GET …/by-key/…`) are hit as well; else only what changes something is. */
+  /** Looking up and voiding by key (`…/by-key/…`) is hit as well. */
   lookups: z.boolean().default(false),
   /** Share of requests that the partner turns down in its own words (risk: decline; channel: card declined), 0 to 1. */
   declineRate: ratio,
@@ -68,7 +68,7 @@ export function faultRoutes(dials: FaultDials): Router {
 export function faultMiddleware(dials: FaultDials): RequestHandler {
   return async (req, res, next) => {
     const faults = dials.current;
-    if (req.method === 'GET' && !faults.lookups) return next();
+    if (req.path.includes('/by-key/') && !faults.lookups) return next();
     const fails = dials.strikes(faults.errorRate);
 
     const strike = async (): Promise<'silent' | 'go on'> => {

@@ -1,6 +1,7 @@
 import express, { type Router } from 'express';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { assertDone, byKeyRoutes } from './by-key.ts';
 import type { EffectLedger } from './effects.ts';
 import { idempotencyKeyOf, moneySchema, partnerErrors } from './requests.ts';
 
@@ -14,7 +15,7 @@ export function orderRoutes(ledger: EffectLedger): Router {
     const order = orderSchema.parse(req.body);
     if (order.customerId.startsWith('outage')) throw partnerErrors.SYS_UNAVAILABLE();
     const id = `ord_${randomUUID()}`;
-    const { effect, isSameRequest } = await ledger.record({
+    const recorded = await ledger.record({
       key: idempotencyKeyOf(req),
       id,
       kind: 'order',
@@ -24,15 +25,11 @@ export function orderRoutes(ledger: EffectLedger): Router {
       request: order,
       answer: { orderId: id, paymentId: order.paymentId },
     });
-    if (!isSameRequest) throw partnerErrors.VAL_IDEMPOTENCY_KEY_REUSED();
-    res.status(201).json({ ...effect.answer, status: 'created' });
+    assertDone(recorded, 'order');
+    res.status(201).json({ ...recorded.effect.answer, status: 'created' });
   });
 
-  router.get('/orders/by-key/:key', async (req, res) => {
-    const effect = await ledger.findByKey(req.params.key);
-    if (!effect) throw partnerErrors.RES_NOT_FOUND();
-    res.json({ ...effect.answer, status: 'created' });
-  });
+  router.use(byKeyRoutes('orders', ledger, 'order', 'created'));
 
   router.post('/orders/:id/cancel', async (req, res) => {
     const { id } = req.params;

@@ -11,6 +11,12 @@ export const moneySchema = z.object({
 export const partnerErrors = defineErrors(
   {
     BIZ_CARD_DECLINED: { status: 402, title: 'Card declined', grpc: 'FAILED_PRECONDITION', expose: true },
+    BIZ_KEY_VOIDED: {
+      status: 409,
+      title: 'Idempotency key voided',
+      grpc: 'FAILED_PRECONDITION',
+      expose: true,
+    },
     BIZ_REFUND_TOO_LARGE: {
       status: 422,
       title: 'Refund too large',

@@ -186,6 +186,17 @@ describe('the partners in particular', () => {
     ]);
   });
 
+  it('never does what was voided, and says what was done before it could be voided', async () => {
+    const charge = (reference: string, key: string) =>
+      send(`${urls.channel}/charges`, { ...orderOf(reference), orderId: 'o' }, key);
+    const voidKey = (key: string) => send(`${urls.channel}/charges/by-key/${key}/void`, {});
+    expect((await voidKey('voided')).body).toEqual({ status: 'voided' });
+    expect((await charge('p-voided', 'voided')).status).toBe(409);
+    expect(await ledger(urls.channel, 'reference=p-voided')).toEqual([]);
+    const { body: done } = await charge('p-done', 'done');
+    expect((await voidKey('done')).body).toEqual(done);
+  });
+
   it('starts one alone, and says in one line why it cannot', async () => {
     const env = { DATA_DIR: dataDir, RISK_PORT: '0', LOG_CONSOLE: 'json', SHUTDOWN_DELAY_MS: '0' };
     const alone = runChild(main, { args: ['risk-service'], env });

@@ -68,7 +68,7 @@ describe('admin routes', () => {
   });
 
   it('lets an operator retry what waits', async () => {
-    await platform.breakPartner('channel', { hang: true });
+    await platform.breakPartner('channel', { hang: true, lookups: true });
     const { body: pending } = await platform.pay();
     expect(pending.status).toBe('pending');
     await platform.heal('channel');

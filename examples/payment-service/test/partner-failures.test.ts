@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, type Platform, startPlatform } from './platform.ts';
 
@@ -49,11 +50,11 @@ describe('a partner that fails', () => {
     expect(second.headers.get('location')).toBe(first.headers.get('location'));
   });
 
-  it.each(['risk', 'order'] as const)('%s hangs: times out as 504 and fails', async (name) => {
+  it.each(['risk', 'order', 'channel'] as const)('%s hangs: times out as 504 and fails', async (name) => {
     await platform.breakPartner(name, { hang: true });
     const refused = await platform.pay();
     expect(refused.status).toBe(504);
-    expect(refused.body.code).toBe('SYS_PARTNER_TIMEOUT');
+    expect(refused.body).toMatchObject({ code: 'SYS_PARTNER_TIMEOUT', payment: { status: 'failed' } });
   });
 
   it('cancels the order of a payment whose charge was declined', async () => {
@@ -86,19 +87,25 @@ describe('a partner that fails', () => {
     expect(await platform.effects('channel', { reference: paid.body.id })).toHaveLength(1);
   });
 
-  it('does not know after a cut connection, asks the channel, and is paid with one charge', async () => {
+  it('takes a charge for done when the channel did it and the connection was cut', async () => {
     await platform.breakPartner('channel', { dropRate: 1 });
-    const answer = await platform.pay();
-    expect([201, 202]).toContain(answer.status);
-    const { body } = await eventually(
-      () => platform.request(`/v1/payments/${answer.body.id}`),
-      ({ body }) => body.status === 'paid',
-    );
-    expect(await platform.effects('channel', { reference: body.id })).toHaveLength(1);
+    const paid = await platform.pay();
+    expect(paid.status).toBe(201);
+    expect(await platform.effects('channel', { reference: paid.body.id })).toHaveLength(1);
+  });
+
+  it('is not charged by a channel that gets to it after the payment has failed', async () => {
+    await platform.breakPartner('channel', { latencyMs: 900 });
+    const failed = await platform.pay();
+    expect(failed.status).toBe(504);
+    await delay(1_000);
+    expect(await platform.effects('channel', { reference: failed.body.paymentId })).toEqual([]);
+    const orders = await platform.effects('order', { reference: failed.body.paymentId });
+    expect(orders.map(({ kind }) => kind).toSorted()).toEqual(['order', 'order-cancelled']);
   });
 
   it('leaves a payment pending while the channel says nothing, and goes on by itself when it is back', async () => {
-    await platform.breakPartner('channel', { hang: true });
+    await platform.breakPartner('channel', { hang: true, lookups: true });
     const pending = await platform.pay();
     expect(pending.status).toBe(202);
     expect(pending.body.status).toBe('pending');

@@ -109,9 +109,9 @@ export function createPaymentSaga({
         {
           ...options,
           reconcile: ({ idempotencyKey }) => reconcile(() => order.find(idempotencyKey)),
-          // Without a result nobody knows whether there is an order; the partner does.
+          // Without a result nobody knows whether there is an order, or will be; the partner sees to it.
           undo: async ({ sagaId, result, idempotencyKey, signal }) => {
-            const placed = (result as { orderId: string } | undefined) ?? (await order.find(`${sagaId}:2`));
+            const placed = (result as { orderId: string } | undefined) ?? (await order.revoke(`${sagaId}:2`));
             if (placed) await order.cancel(placed.orderId, { idempotencyKey, signal });
           },
         },

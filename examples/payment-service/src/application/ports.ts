@@ -32,6 +32,8 @@ export interface OrderPartner {
     call: PartnerCall,
   ): Promise<{ orderId: string }>;
   find(idempotencyKey: string): Promise<{ orderId: string } | undefined>;
+  /** Makes sure that an order which is not there yet never will be; gives the one that is. */
+  revoke(idempotencyKey: string): Promise<{ orderId: string } | undefined>;
   cancel(orderId: string, call: PartnerCall): Promise<void>;
 }
 

@@ -22,12 +22,6 @@ export function toPartnerError(partner: string, error: unknown): PartnerError {
   return fail('SYS_PARTNER_FAILED', 'gave no usable answer', 'unknown');
 }
 
-/** True when the partner has finished with the request, well or badly: a look at its books settles what it did. */
-export function wasAnswered(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return code === 'KIT_HTTP_STATUS' || nameOf(error) === 'ZodError' || nameOf(error) === 'SyntaxError';
-}
-
 function statusOf(error: unknown): number | undefined {
   const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
   return code === 'KIT_HTTP_STATUS' ? Number(status) : undefined;

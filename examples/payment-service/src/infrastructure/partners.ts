@@ -1,7 +1,7 @@
 import { type BreakerRegistry, createHttpClient, fullJitter, type HttpClient } from '@kit/breaker';
 import { z } from 'zod';
 import { PartnerError, type PartnerCall, type Partners } from '../application/ports.ts';
-import { toPartnerError, wasAnswered } from './partner-errors.ts';
+import { toPartnerError } from './partner-errors.ts';
 
 export interface PartnerOptions {
   breakers: BreakerRegistry;
@@ -14,6 +14,7 @@ export interface PartnerOptions {
 const riskAnswer = z.object({ decision: z.enum(['approve', 'decline']) });
 const orderAnswer = z.object({ orderId: z.string().min(1) });
 const chargeAnswer = z.object({ chargeId: z.string().min(1) });
+const voided = z.object({ status: z.literal('voided') });
 const refundAnswer = z.object({ channelRefundId: z.string().min(1) });
 
 /**
@@ -30,9 +31,9 @@ export function createPartners(options: PartnerOptions): Partners {
       retry: { maxAttempts, backoff: fullJitter({ baseMs: 50, maxMs: 500 }) },
       timeout: { timeoutMs },
     });
-  // A lookup must get through while the breaker still keeps payments away.
+  // A look at the books must get through while the breaker still keeps payments away.
   const lookups = (name: string, baseUrl: string) =>
-    createHttpClient({ name: `${name}-lookup`, baseUrl, timeout: { timeoutMs } });
+    createHttpClient({ name: `${name}-books`, baseUrl, timeout: { timeoutMs } });
 
   const risk = client('risk-service', options.riskUrl, 2);
   const order = client('order-service', options.orderUrl, 1);
@@ -40,12 +41,9 @@ export function createPartners(options: PartnerOptions): Partners {
   const channel = client('channel-adapter', options.channelUrl, 1);
   const channelBooks = lookups('channel-adapter', options.channelUrl);
 
-  const findOrder = (key: string) =>
-    find(orderBooks, `/orders/by-key/${encodeURIComponent(key)}`, orderAnswer);
-  const findCharge = (key: string) =>
-    find(channelBooks, `/charges/by-key/${encodeURIComponent(key)}`, chargeAnswer);
-  const findRefund = (key: string) =>
-    find(channelBooks, `/refunds/by-key/${encodeURIComponent(key)}`, refundAnswer);
+  const orders = books(orderBooks, '/orders', orderAnswer);
+  const charges = books(channelBooks, '/charges', chargeAnswer);
+  const refunds = books(channelBooks, '/refunds', refundAnswer);
 
   return {
     risk: {
@@ -55,8 +53,10 @@ export function createPartners(options: PartnerOptions): Partners {
       },
     },
     order: {
-      place: (payment, call) => act(order, 'order-service', '/orders', payment, call, orderAnswer, findOrder),
-      find: findOrder,
+      place: (payment, call) =>
+        act(order, 'order-service', '/orders', payment, call, orderAnswer, orders.revoke),
+      find: orders.find,
+      revoke: orders.revoke,
       async cancel(orderId, call) {
         await order.post(`/orders/${encodeURIComponent(orderId)}/cancel`, send({}, call));
       },
@@ -64,25 +64,41 @@ export function createPartners(options: PartnerOptions): Partners {
     channel: {
       async charge(payment, call) {
         try {
-          return await act(channel, 'channel-adapter', '/charges', payment, call, chargeAnswer, findCharge);
+          return await act(
+            channel,
+            'channel-adapter',
+            '/charges',
+            payment,
+            call,
+            chargeAnswer,
+            charges.revoke,
+          );
         } catch (error) {
           throw refusal(error, 402, 'BIZ_CARD_DECLINED', 'the card was declined');
         }
       },
-      findCharge,
+      findCharge: charges.find,
       async refund(refund, call) {
         try {
-          return await act(channel, 'channel-adapter', '/refunds', refund, call, refundAnswer, findRefund);
+          return await act(
+            channel,
+            'channel-adapter',
+            '/refunds',
+            refund,
+            call,
+            refundAnswer,
+            refunds.revoke,
+          );
         } catch (error) {
           throw refusal(error, 422, 'BIZ_REFUND_REFUSED', 'the channel refused the refund');
         }
       },
-      findRefund,
+      findRefund: refunds.find,
     },
   };
 }
 
-/** Sends a command, and where its answer says nothing asks the partner's books what came of it. */
+/** Sends a command; where that leaves its outcome open, revokes it, and so knows: it was done, or never will be. */
 async function act<Answer>(
   client: HttpClient,
   partner: string,
@@ -90,15 +106,15 @@ async function act<Answer>(
   body: object,
   call: PartnerCall,
   schema: z.ZodType<Answer>,
-  lookUp?: (key: string) => Promise<Answer | undefined>,
+  revoke?: (key: string) => Promise<Answer | undefined>,
 ): Promise<Answer> {
   try {
     const response = await client.post(path, send(body, call));
     return schema.parse(await response.json());
   } catch (error) {
     const failure = toPartnerError(partner, error);
-    if (failure.outcome === 'not-done' || !wasAnswered(error) || !lookUp) throw failure;
-    const done = await lookUp(call.idempotencyKey).catch(() => {
+    if (failure.outcome === 'not-done' || !revoke) throw failure;
+    const done = await revoke(call.idempotencyKey).catch(() => {
       throw failure;
     });
     if (done) return done;
@@ -106,15 +122,21 @@ async function act<Answer>(
   }
 }
 
-async function find<Answer>(
-  client: HttpClient,
-  path: string,
-  schema: z.ZodType<Answer>,
-): Promise<Answer | undefined> {
-  const response = await client.get(path, { throwOnStatus: false });
-  if (response.status === 404) return undefined;
-  if (!response.ok) throw new Error(`the lookup was answered ${response.status}`);
-  return schema.parse(await response.json());
+/** What a partner knows of a key. */
+function books<Answer>(client: HttpClient, path: string, schema: z.ZodType<Answer>) {
+  const pathOf = (key: string) => `${path}/by-key/${encodeURIComponent(key)}`;
+  const find = async (key: string): Promise<Answer | undefined> => {
+    const response = await client.get(pathOf(key), { throwOnStatus: false });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the lookup was answered ${response.status}`);
+    return schema.parse(await response.json());
+  };
+  const revoke = async (key: string): Promise<Answer | undefined> => {
+    const response = await client.post(`${pathOf(key)}/void`);
+    const answer: unknown = await response.json();
+    return voided.safeParse(answer).success ? undefined : schema.parse(answer);
+  };
+  return { find, revoke };
 }
 
 const send = (json: object, { idempotencyKey, signal }: PartnerCall) => ({
