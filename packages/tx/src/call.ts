@@ -32,13 +32,15 @@ export async function callInScope<T>(
   fn: Work<T>,
 ): Promise<Result<T>> {
   let result = await outcomeOf(frame, abort, fn);
+  if (scope.streams.size > 0) await settleReadStreams(scope);
+  if (scope.inFlight.size > 0 && result.ok && dangling === 'await')
+    result = await awaitInFlight(scope, result, abort);
   if (abort.reason !== undefined) {
     closeScope(scope);
     await interruptScope(scope, abort.reason.error);
     return { ok: false, error: abort.reason.error };
   }
-  if (scope.streams.size > 0) await settleReadStreams(scope);
-  if (scope.inFlight.size > 0) result = await settleInFlight(scope, result, dangling);
+  if (scope.inFlight.size > 0) result = await settleInFlight(scope, result);
   else if (result.ok && isGenerator(result.value)) result = { ok: false, error: generatorError(scope) };
   closeScope(scope);
   return result;
@@ -61,8 +63,7 @@ export async function outcomeOf<T>(frame: Frame, abort: Abort, fn: Work<T>): Pro
 }
 
 /** Ends what a scope's function left running, so that nothing of it can land after the end. */
-async function settleInFlight<T>(scope: Scope, result: Result<T>, dangling: Dangling): Promise<Result<T>> {
-  if (result.ok && dangling === 'await') return awaitInFlight(scope, result);
+async function settleInFlight<T>(scope: Scope, result: Result<T>): Promise<Result<T>> {
   const count = scope.inFlight.size;
   closeScope(scope);
   scope.physical.gate.drop(scope, closedScopeError(scope));
@@ -82,14 +83,17 @@ async function settleReadStreams({ inFlight, streams }: Scope): Promise<void> {
   await Promise.race([Promise.allSettled(inFlight), delay(stopGraceMs, undefined, { ref: false })]);
 }
 
-async function awaitInFlight<T>(scope: Scope, result: Result<T>): Promise<Result<T>> {
-  // What is awaited may start more.
-  while (scope.inFlight.size > 0) {
-    const ends = await Promise.allSettled(scope.inFlight);
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined) return { ok: false, error: failed.reason };
+async function awaitInFlight<T>(scope: Scope, result: Result<T>, abort: Abort): Promise<Result<T>> {
+  try {
+    // What is awaited may start more.
+    while (scope.inFlight.size > 0) {
+      const ended = Promise.all(scope.inFlight);
+      await (abort.aborted === undefined ? ended : Promise.race([ended, abort.aborted]));
+    }
+    return result;
+  } catch (error) {
+    return { ok: false, error };
   }
-  return result;
 }
 
 /** The work is undone anyway: what does not end soon is cancelled. Code that hangs elsewhere is not waited for. */

@@ -114,6 +114,8 @@ async function attemptRoot<T>(
       return { outcome: 'committed', result: verdict.result, hooks };
     } catch (error) {
       const outcome = isCommitOutcomeUnknownError(error) ? 'unknown' : 'rolled-back';
+      // It may have happened, and then reads must see it.
+      if (outcome === 'unknown') core.router.noteWrite(undefined);
       return { outcome, result: { ok: false, error }, hooks };
     }
   } finally {

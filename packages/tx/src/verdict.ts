@@ -14,7 +14,8 @@ export interface Verdict<T> {
 
 export function judge<T>(scope: Scope, result: Result<T>, options: RunOptions, abort: Abort): Verdict<T> {
   const { level, physical } = scope;
-  const failed = !result.ok && (abort.reason !== undefined || !isSpared(options, result.error));
+  if (abort.reason !== undefined) return { commit: false, result: { ok: false, error: abort.reason.error } };
+  const failed = !result.ok && !isSpared(options, result.error);
   if (failed || level.rollbackChosen) return { commit: false, result };
   const cause = result.ok ? undefined : result.error;
   if (physical.poison !== undefined)
@@ -28,9 +29,18 @@ export function judge<T>(scope: Scope, result: Result<T>, options: RunOptions, a
 export function isSpared(options: RunOptions, error: unknown): boolean {
   const spared = options.noRollbackFor;
   if (spared === undefined) return false;
-  if (typeof spared === 'function') return spared(error);
+  if (typeof spared === 'function') return answerOf(spared, error);
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
   return spared.some((known) => known === name || known === code);
+}
+
+/** A rule that throws itself spares nothing. */
+function answerOf(rule: (error: unknown) => boolean, error: unknown): boolean {
+  try {
+    return rule(error);
+  } catch {
+    return false;
+  }
 }
 
 /** With `timeoutMs` the server's own limit often fires first; the caller sees one error for both. */

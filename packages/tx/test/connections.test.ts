@@ -209,6 +209,21 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     await single.destroy();
   });
 
+  it("dangling: 'await' waits no longer than timeoutMs", async () => {
+    const reason = await reasonOf(
+      tm.run({ dangling: 'await', timeoutMs: 1_000 }, async () => {
+        await add('undone');
+        sleep().then(
+          () => {},
+          () => {},
+        );
+      }),
+    );
+    expect(isTransactionTimeoutError(reason)).toBe(true);
+    expect(await labels(direct)).toEqual([]);
+    expect(knex.client.pool.numUsed()).toBe(0);
+  });
+
   it('an aborted signal cancels, rolls back and rejects with its reason', async () => {
     const controller = new AbortController();
     const why = new Error('shutting down');

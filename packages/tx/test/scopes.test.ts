@@ -200,6 +200,21 @@ describe.each(engines)('scopes on %s', (engine) => {
       expect(await labels(knex)).toEqual(['kept']);
     });
 
+    it('a noRollbackFor that throws itself spares nothing, and leaks nothing', async () => {
+      const noRollbackFor = () => {
+        throw new Error('rule');
+      };
+      const reason = await reasonOf(
+        tm.run({ noRollbackFor }, async () => {
+          await add('undone');
+          throw boom;
+        }),
+      );
+      expect(reason).toBe(boom);
+      expect(await labels(knex)).toEqual([]);
+      expect(knex.client.pool.numUsed()).toBe(0);
+    });
+
     it('noRollbackFor of a joined scope leaves the outer one committable', async () => {
       await tm.run(async () => {
         await add('kept');
