@@ -144,7 +144,16 @@ export async function startServer(recipe: ServerRecipe): Promise<TestServer> {
     kill: () => end('SIGKILL'),
     async restart() {
       await end(recipe.stopSignal ?? 'SIGTERM');
-      await launch();
+      // After a SIGKILL the children of a server may hold its shared memory for a moment longer.
+      const deadline = Date.now() + 5_000;
+      for (;;) {
+        try {
+          return await launch();
+        } catch (error) {
+          if (Date.now() > deadline || !String(error).includes('still in use')) throw error;
+          await delay(100);
+        }
+      }
     },
     freeze() {
       if (child?.pid) signalTree(child.pid, 'SIGSTOP');
