@@ -18,6 +18,34 @@ beforeEach(async () => {
   );
 });
 
+describe('the breaker of a partner', () => {
+  it('opens, refuses at once, shows it everywhere, and closes again', async () => {
+    await platform.breakPartner('order', { errorRate: 1 });
+    const refused = await eventually(
+      () => platform.pay(),
+      ({ body }) => body.code === 'SYS_PARTNER_UNAVAILABLE',
+    );
+    expect(refused.status).toBe(503);
+    expect(platform.service.stdout).toContain('[Breaker] order-service: closed -> open');
+    const { body: page } = await platform.request('/metrics');
+    expect(page).toMatch(/kit_breaker_calls_total\{[^}]*order-service/);
+
+    await platform.heal('order');
+    await eventually(
+      () => platform.pay(),
+      ({ status }) => status === 201,
+    );
+    await eventually(
+      async () => {
+        await platform.pay();
+        return (await platform.request('/metrics')).body as string;
+      },
+      (text) => /kit_breaker_state\{[^}]*name="order-service"[^}]*\} 0/.test(text),
+    );
+    expect(platform.service.stdout).toMatch(/\[Breaker\] order-service: half-open -> closed/);
+  });
+});
+
 describe('a partner that fails', () => {
   it.each(['risk', 'order', 'channel'] as const)(
     '%s: keeps the payment as failed, with a code',
@@ -115,34 +143,5 @@ describe('a partner that fails', () => {
       ({ body }) => body.status === 'paid',
     );
     expect(await platform.effects('channel', { reference: pending.body.id })).toHaveLength(1);
-  });
-});
-
-describe('the breaker of a partner', () => {
-  it('opens, refuses at once, shows it everywhere, and closes again', async () => {
-    await platform.breakPartner('order', { errorRate: 1 });
-    // The good calls of the tests before count in its window, so it takes more than five bad ones here.
-    const refused = await eventually(
-      () => platform.pay(),
-      ({ body }) => body.code === 'SYS_PARTNER_UNAVAILABLE',
-    );
-    expect(refused.status).toBe(503);
-    expect(platform.service.stdout).toContain('[Breaker] order-service: closed -> open');
-    const { body: page } = await platform.request('/metrics');
-    expect(page).toMatch(/kit_breaker_calls_total\{[^}]*order-service/);
-
-    await platform.heal('order');
-    await eventually(
-      () => platform.pay(),
-      ({ status }) => status === 201,
-    );
-    await eventually(
-      async () => {
-        await platform.pay();
-        return (await platform.request('/metrics')).body as string;
-      },
-      (text) => /kit_breaker_state\{[^}]*name="order-service"[^}]*\} 0/.test(text),
-    );
-    expect(platform.service.stdout).toMatch(/\[Breaker\] order-service: half-open -> closed/);
   });
 });
