@@ -55,7 +55,7 @@ describe.each(frameworks.slice(0, 2))('hostile headers over raw TCP, on %s', (_,
     const answer = await speak(app.url, headers);
     expect(answer).toMatch(/^HTTP\/1\.1 (200|400|431) /);
     expect(answer.toLowerCase()).not.toContain('x-injected');
-    for (const bad of ['evil', 'jndi', '<script', 'DROP', 'caf', 'aaaaaaaaaaaa', '\u001b']) {
+    for (const bad of ['evil', 'jndi', '<script', 'DROP', 'caf\u00e9', 'aaaaaaaaaaaa', '\u001b']) {
       expect(answer).not.toContain(bad);
       expect(JSON.stringify(lines)).not.toContain(bad);
     }
