@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { KnexClient } from './knex-port.js';
 import type { ReadPositions } from './positions.js';
-import type { Scope } from './scope.js';
-import type { ReadScope } from './read-scope.js';
+import type { ReadScope, Scope } from './scope.js';
 
 /** What surrounds a call: the scopes it is inside of, innermost first, and its request. */
 export interface TxContext {

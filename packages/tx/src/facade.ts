@@ -8,8 +8,8 @@ import { TransactionHijackedError } from './errors.js';
 import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
 import { leaseConnection, returnConnection } from './lease.js';
 import { refuseEnders, sendStatement } from './physical.js';
-import { acquireForRead, placeFor, releaseAfterRead, sendRead, type ReadScope } from './read-scope.js';
-import { closedScopeError, createScope, type Scope } from './scope.js';
+import { acquireForRead, placeFor, releaseAfterRead, sendRead } from './read-scope.js';
+import { closedScopeError, createScope, type ReadScope, type Scope } from './scope.js';
 import { testState } from './test-state.js';
 
 /** What knex's own instance has and repositories must not. */
@@ -95,7 +95,7 @@ function createAmbientClient(core: Core): KnexClient {
         return place.scope.physical.connection;
       }
       if (place?.kind === 'read') {
-        const connection = await acquireForRead(place.read);
+        const connection = await acquireForRead(core, place.read);
         leases.set(connection, place.read);
         return connection;
       }
@@ -125,7 +125,7 @@ function createAmbientClient(core: Core): KnexClient {
       refuseEnders({ engine }, query, false);
       if (place?.kind === 'read') {
         const { sql } = query;
-        return sendRead(place.read, connection, (client, actual) => {
+        return sendRead(core, place.read, connection, (client, actual) => {
           // knex has put its own placeholders in where this is the second server.
           query.sql = sql;
           return client.query(actual, query);
@@ -146,7 +146,7 @@ function createAmbientClient(core: Core): KnexClient {
         untilClosed(client.stream(connection, query, stream, options), stream);
       if (place?.kind !== 'tx' || place.scope.physical.connection !== connection) {
         const run = (client: KnexClient) => flow(client).then(() => query);
-        return place?.kind === 'read' ? sendRead(place.read, connection, run) : run(primary);
+        return place?.kind === 'read' ? sendRead(core, place.read, connection, run) : run(primary);
       }
       const { scope } = place;
       const open = stream as Readable;

@@ -5,40 +5,27 @@ import type { Core } from './core.js';
 import { isTransactionClosedError, TransactionClosedError } from './errors.js';
 import type { Connection, KnexClient, QueryObject } from './knex-port.js';
 import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
-
-/** One `tm.read` without a transaction: each statement takes a guarded connection for itself. */
-export interface ReadScope {
-  readonly core: Core;
-  readonly leases: Map<Connection, ReadLease>;
-  readonly inFlight: Set<Promise<unknown>>;
-  closed: boolean;
-}
-
-interface ReadLease {
-  readonly client: KnexClient;
-  readonly leave: (() => void) | undefined;
-}
+import type { ReadScope } from './scope.js';
 
 /** Sends a statement on the connection it is given; called again with the primary's where a replica failed. */
 type Send = (client: KnexClient, connection: Connection) => Promise<QueryObject>;
 
 const interruptGraceMs = 500;
 
-export function createReadScope(core: Core): ReadScope {
-  return { core, leases: new Map(), inFlight: new Set(), closed: false };
+export function createReadScope(): ReadScope {
+  return { leases: new Map(), inFlight: new Set(), closed: false };
 }
 
-export async function acquireForRead(scope: ReadScope): Promise<Connection> {
-  assertUsable(scope);
-  const { core } = scope;
-  if (!core.router.hasReplicas) return leaseFor(scope, core.client);
+export async function acquireForRead(core: Core, scope: ReadScope): Promise<Connection> {
+  assertUsable(core, scope);
+  if (!core.router.hasReplicas) return leaseFor(core, scope, core.client);
   const client = await core.router.pick();
   try {
-    return await leaseFor(scope, client);
+    return await leaseFor(core, scope, client);
   } catch (error) {
     if (client === core.client || isTransactionClosedError(error)) throw error;
     core.router.markDown(client);
-    return leaseFor(scope, core.client);
+    return leaseFor(core, scope, core.client);
   }
 }
 
@@ -50,9 +37,14 @@ export function releaseAfterRead(scope: ReadScope, connection: Connection): void
   lease.leave?.();
 }
 
-export async function sendRead(scope: ReadScope, connection: Connection, send: Send): Promise<QueryObject> {
-  assertUsable(scope);
-  const sent = sendOrFallBack(scope, connection, send);
+export async function sendRead(
+  core: Core,
+  scope: ReadScope,
+  connection: Connection,
+  send: Send,
+): Promise<QueryObject> {
+  assertUsable(core, scope);
+  const sent = sendOrFallBack(core, scope, connection, send);
   scope.inFlight.add(sent);
   try {
     return await sent;
@@ -62,7 +54,7 @@ export async function sendRead(scope: ReadScope, connection: Connection, send: S
 }
 
 /** Cancels what runs, after a timeout, an abort, or the end of a scope that did not wait for it. */
-export async function interruptReads({ core, leases, inFlight }: ReadScope): Promise<void> {
+export async function interruptReads(core: Core, { leases, inFlight }: ReadScope): Promise<void> {
   if (inFlight.size === 0) return;
   const running = [...leases];
   const ended = Promise.allSettled(inFlight);
@@ -86,8 +78,8 @@ export async function placeFor(core: Core): Promise<(() => void) | undefined> {
   return held === 0 ? undefined : core.admission.enter(held + 1, core.maxDepth);
 }
 
-async function leaseFor(scope: ReadScope, client: KnexClient): Promise<Connection> {
-  const { core, leases } = scope;
+async function leaseFor(core: Core, scope: ReadScope, client: KnexClient): Promise<Connection> {
+  const { leases } = scope;
   const leave = client === core.client ? await placeFor(core) : undefined;
   try {
     const connection = await leaseConnection(client, core.engine, 'read');
@@ -107,8 +99,13 @@ async function leaseFor(scope: ReadScope, client: KnexClient): Promise<Connectio
 }
 
 /** A read may be repeated: what a replica could not answer the primary does. */
-async function sendOrFallBack(scope: ReadScope, connection: Connection, send: Send): Promise<QueryObject> {
-  const { core, leases } = scope;
+async function sendOrFallBack(
+  core: Core,
+  scope: ReadScope,
+  connection: Connection,
+  send: Send,
+): Promise<QueryObject> {
+  const { leases } = scope;
   const client = leases.get(connection)?.client ?? core.client;
   if (client === core.client) return whileBusy(core.engine, () => send(client, connection));
   try {
@@ -119,7 +116,7 @@ async function sendOrFallBack(scope: ReadScope, connection: Connection, send: Se
     const conflict = core.engine.isRetryable(error);
     if (scope.closed || !(conflict || core.engine.isConnectionLost(error))) throw error;
     if (!conflict) core.router.markDown(client);
-    const second = await leaseFor(scope, core.client);
+    const second = await leaseFor(core, scope, core.client);
     try {
       return await send(core.client, second);
     } finally {
@@ -128,9 +125,9 @@ async function sendOrFallBack(scope: ReadScope, connection: Connection, send: Se
   }
 }
 
-function assertUsable(scope: ReadScope): void {
+function assertUsable(core: Core, scope: ReadScope): void {
   if (scope.closed)
     throw new TransactionClosedError(
-      `A read scope of "${scope.core.name}" has ended; await every statement inside the function given to tm.read`,
+      `A read scope of "${core.name}" has ended; await every statement inside the function given to tm.read`,
     );
 }

@@ -5,7 +5,8 @@ import { currentContext, currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { DanglingQueryError } from './errors.js';
 import type { RunOptions } from './options.js';
-import { createReadScope, interruptReads, type ReadScope } from './read-scope.js';
+import { createReadScope, interruptReads } from './read-scope.js';
+import type { ReadScope } from './scope.js';
 
 /** Reads without BEGIN; a read inside a read is part of it. */
 export async function runReadScope<T>(core: Core, options: RunOptions, fn: Work<T>): Promise<T> {
@@ -13,7 +14,7 @@ export async function runReadScope<T>(core: Core, options: RunOptions, fn: Work<
   if (outer?.kind === 'read' && !outer.read.closed && options.propagation !== 'REQUIRES_NEW')
     return runInside(core, outer, options, fn);
   const started = performance.now();
-  const read = createReadScope(core);
+  const read = createReadScope();
   const frame: Frame = {
     client: core.client,
     parent: currentContext().frame,
@@ -68,7 +69,7 @@ async function end<T>(
   const left = read.inFlight.size;
   read.closed = true;
   if (left === 0) return;
-  await interruptReads(read);
+  await interruptReads(core, read);
   if (result.ok)
     throw new DanglingQueryError(
       `${left} statement(s) of a read of "${core.name}" were not awaited; await them inside the function given to tm.read`,

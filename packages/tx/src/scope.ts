@@ -104,3 +104,11 @@ export function closedScopeError(scope: Scope): TransactionClosedError {
     `Transaction scope ${scope.label} has ended; await every statement inside the function given to tm.run`,
   );
 }
+
+/** One `tm.read` without a transaction: each statement takes a guarded connection for itself. */
+export interface ReadScope {
+  /** Where each connection in use belongs, and what returns its place. */
+  readonly leases: Map<Connection, { readonly client: KnexClient; readonly leave: (() => void) | undefined }>;
+  readonly inFlight: Set<Promise<unknown>>;
+  closed: boolean;
+}

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mysqlEngine } from '../src/engine-mysql.js';
 import { postgresEngine } from '../src/engine-postgres.js';
@@ -57,5 +58,16 @@ describe('statements that end a transaction', () => {
     expect(sqliteEngine.endsTransaction('create table x (id)', true)).toBe(false);
     expect(sqliteEngine.endsTransaction('select "unclosed', true)).toBe(false);
     expect(sqliteEngine.endsTransaction('/* unclosed commit', true)).toBe(false);
+  });
+
+  it('whatever text is quoted ends nothing, and what follows it is still seen', () => {
+    const engines = [postgresEngine, mysqlEngine, sqliteEngine];
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(...engines), (text, engine) => {
+        const quoted = `select '${text.replaceAll('\\', '').replaceAll("'", "''")}' as x`;
+        expect(engine.endsTransaction(quoted, true)).toBe(false);
+        expect(engine.endsTransaction(`${quoted}; commit`, true)).toBe(true);
+      }),
+    );
   });
 });
