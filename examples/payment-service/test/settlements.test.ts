@@ -93,6 +93,24 @@ describe.each(allEngines)('settlements, on $engine', ({ start }) => {
     expect(second.body).toEqual(first.body);
   });
 
+  it('refuses the same key for other payments, and notes no failure for it', async () => {
+    await settle([await paid(100)], 'settle-other');
+    const { body: before } = await platform.request('/v1/settlements?limit=1');
+    const refused = await settle([await paid(100)], 'settle-other');
+    expect(refused.status).toBe(422);
+    expect(refused.body.code).toBe('VAL_IDEMPOTENCY_KEY_REUSED');
+    expect((await platform.request('/v1/settlements?limit=1')).body).toEqual(before);
+  });
+
+  it('gives one settlement to those who come at once with one key', async () => {
+    const id = await paid(700);
+    const answers = await Promise.all([1, 2, 3].map(() => settle([id], 'at-once')));
+    const done = answers.filter(({ status }) => status === 201);
+    expect(done.length).toBeGreaterThan(0);
+    expect(new Set(done.map(({ body }) => body.id)).size).toBe(1);
+    expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
+  });
+
   it('tells the world through the outbox', async () => {
     const { body } = await settle([await paid(100)]);
     await eventually(

@@ -71,16 +71,22 @@ export function settlePaymentsUseCase(deps: SettlePaymentsDeps): SettlePayments 
 
   return async ({ paymentIds }, { idempotencyKey }) => {
     const id = newId();
+    let wasTried = false;
     try {
-      const { response } = await idempotency.run(
-        { key: `settlement:${idempotencyKey}`, body: { paymentIds } },
-        async () => ({ id: (await tm.run(() => settle(id, paymentIds))).id }),
+      // The key commits with the settlement: a process that is killed leaves both or neither. Two that meet may deadlock
+      // on it, and one of them is run again.
+      const { response } = await tm.run({ retry: { attempts: 5 } }, () =>
+        idempotency.run({ key: `settlement:${idempotencyKey}`, body: { paymentIds } }, async () => {
+          wasTried = true;
+          return { id: (await settle(id, paymentIds)).id };
+        }),
       );
       const settlement = await tm.run({ readOnly: true }, () => settlements.find(response.id));
       if (!settlement) throw new Error(`settlement ${response.id} has no row`);
       return settlement;
     } catch (error) {
-      await tm.run(() => settlements.add(failSettlement(id, reasonOf(error), now()))).catch(() => {});
+      if (wasTried)
+        await tm.run(() => settlements.add(failSettlement(id, reasonOf(error), now()))).catch(() => {});
       throw error;
     }
   };
