@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 
 /**
  * @internal Makes a folder and those above it. Not `mkdirSync(…, { recursive: true })`: where the file system says ENOENT for
- * a folder whose parent exists, as /proc does, Node 20 to 24 never return from it.
+ * a folder whose parent exists, as /proc does, Node 20 to 26 never return from it.
  */
 export function ensureFolder(path: string): void {
   if (isFolder(path)) return;

@@ -11,7 +11,7 @@ export { traceMixin } from './log-fields.js';
 export { createMasker, type MaskerOptions } from './masker.js';
 export { addTraceHooks, type HookableFastify } from './fastify-hooks.js';
 export { createTraceHandler } from './request-trace.js';
-export type { TraceOptions } from './request-options.js';
+export type { PlatformRequest, TraceOptions } from './request-options.js';
 export type { TrustInbound } from './trust.js';
 export { setActiveSpanSource } from './process-state.js';
 export { tracedFetch, type TracedFetchOptions } from './traced-fetch.js';

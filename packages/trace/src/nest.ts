@@ -1,10 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { Inject, Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { addTraceHooks, createTraceHandler, type HookableFastify, type TraceOptions } from './index.js';
-
-/** The request of the platform below: Express's, or Fastify's with the raw one in `raw`. */
-export type NestRequest = IncomingMessage & { raw: IncomingMessage };
+import {
+  addTraceHooks,
+  createTraceHandler,
+  type HookableFastify,
+  type PlatformRequest,
+  type TraceOptions,
+} from './index.js';
 
 /** The token the options are provided under. */
 export const TRACE_OPTIONS: unique symbol = Symbol.for('@kit/trace/options');
@@ -13,15 +15,17 @@ export const TRACE_OPTIONS: unique symbol = Symbol.for('@kit/trace/options');
 export interface TraceModuleAsyncOptions {
   imports?: ModuleMetadata['imports'];
   inject?: readonly unknown[];
-  useFactory: (...dependencies: never[]) => TraceOptions<NestRequest> | Promise<TraceOptions<NestRequest>>;
+  useFactory: (
+    ...dependencies: never[]
+  ) => TraceOptions<PlatformRequest> | Promise<TraceOptions<PlatformRequest>>;
 }
 
 class TraceInstaller {
-  constructor(host: HttpAdapterHost, options: TraceOptions<NestRequest>) {
+  constructor(host: HttpAdapterHost, options: TraceOptions<PlatformRequest>) {
     // At the adapter: before the body parser, guards and routes, so that 404s and refused bodies have a trace too.
     const adapter = host.httpAdapter;
     if (adapter?.getType() === 'fastify') {
-      addTraceHooks(adapter.getInstance<HookableFastify<NestRequest>>(), options);
+      addTraceHooks(adapter.getInstance<HookableFastify<PlatformRequest>>(), options);
     } else adapter?.use(createTraceHandler(options));
   }
 }
@@ -42,7 +46,7 @@ Inject(TRACE_OPTIONS)(TraceInstaller, undefined, 1);
  */
 export class TraceModule {
   /** Options known when the module is declared. */
-  static forRoot(options: TraceOptions<NestRequest> = {}): DynamicModule {
+  static forRoot(options: TraceOptions<PlatformRequest> = {}): DynamicModule {
     return TraceModule.forRootAsync({ useFactory: () => options });
   }
 

@@ -35,6 +35,9 @@ export interface TraceOptions<Req = IncomingMessage> {
   userId?: ((request: Req) => string | undefined) | undefined;
 }
 
+/** What Nest hands on: Express's request, or Fastify's with the raw one in `raw`. */
+export type PlatformRequest = IncomingMessage & { raw: IncomingMessage };
+
 /** @internal What an adapter knows of a request that begins. */
 export interface Exchange<Req> {
   /** The framework's request: what predicates and `userId` are given. */
