@@ -64,7 +64,10 @@ export function wasNotSent(error: unknown): boolean {
  * @internal
  */
 export function isDatabaseOutage(error: unknown): boolean {
-  return chainOf(error).some(({ name, code }) => name === 'KnexTimeoutError' || outageCodes.test(code));
+  return chainOf(error).some(
+    ({ name, code, message }) =>
+      name === 'KnexTimeoutError' || outageCodes.test(code) || (code === '' && outageMessages.test(message)),
+  );
 }
 
 /**
@@ -87,20 +90,25 @@ const unknownCodes =
 const outageCodes =
   /^(08\w{3}|57P0\d|53\d{3}|25P03|PROTOCOL_\w+|ER_(CON_COUNT_ERROR|SERVER_SHUTDOWN|CONNECTION_KILLED)|SQLITE_(BUSY|LOCKED|IOERR|FULL)\w*|ECONN\w*|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|40001|40P01|ER_LOCK_\w+|ER_CHECKREAD|KIT_TX_(COMMIT_OUTCOME_UNKNOWN|TIMEOUT|TRANSACTION_TIMEOUT|POOL_DEADLOCK))$/;
 
+// pg and mysql2 have no code for a connection that broke under a query.
+const outageMessages = /connection (terminated|ended|error|lost)|not queryable|closed state|not open/i;
+
 /** The error and its causes, as names and codes; fetch hides ECONNREFUSED two levels down. */
-function chainOf(error: unknown): { name: string; code: string }[] {
-  const found: { name: string; code: string }[] = [];
+function chainOf(error: unknown): { name: string; code: string; message: string }[] {
+  const found: { name: string; code: string; message: string }[] = [];
   const queue: unknown[] = [error];
   while (queue.length > 0 && found.length < 20) {
     const current = queue.shift();
     if (typeof current !== 'object' || current === null) continue;
-    const { name, code, cause, errors } = current as Record<string, unknown>;
+    const { name, code, message, cause, errors } = current as Record<string, unknown>;
     // DOMException has a number for a code; its name says it all.
-    found.push({ name: typeof name === 'string' ? name : '', code: typeof code === 'string' ? code : '' });
+    found.push({ name: textOf(name), code: textOf(code), message: textOf(message) });
     queue.push(cause, ...(Array.isArray(errors) ? errors : []));
   }
   return found;
 }
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
