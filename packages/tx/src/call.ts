@@ -4,7 +4,8 @@ import { runInFrame, type Frame } from './context.js';
 import { DanglingQueryError, UnexpectedRollbackError } from './errors.js';
 import { messageOf } from './error-message.js';
 import type { Dangling } from './options.js';
-import { interruptPhysical, poisonPhysical } from './physical.js';
+import { interruptPhysical } from './physical.js';
+import { poisonPhysical } from './statements.js';
 import { closeScope, closedScopeError, type Scope } from './scope.js';
 
 /** What the function inside a scope is given. */

@@ -7,7 +7,7 @@ import type { Core } from './core.js';
 import { TransactionHijackedError } from './errors.js';
 import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
 import { leaseConnection, returnConnection } from './lease.js';
-import { refuseEnders, sendStatement } from './physical.js';
+import { refuseEnders, sendStatement } from './statements.js';
 import { acquireForRead, placeFor, releaseAfterRead, sendRead } from './read-scope.js';
 import { closedScopeError, createScope, type ReadScope, type Scope } from './scope.js';
 import { testState } from './test-state.js';

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BeginOptions, Engine } from './engine.js';
-import { CommitOutcomeUnknownError, TransactionHijackedError, UnexpectedRollbackError } from './errors.js';
-import { messageOf } from './error-message.js';
+import { CommitOutcomeUnknownError, UnexpectedRollbackError } from './errors.js';
 import { whileBusy } from './busy.js';
 import { createGate } from './gate.js';
-import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
+import { execute, type Connection, type KnexClient } from './knex-port.js';
 import { destroyConnection, returnConnection } from './lease.js';
-import { closedScopeError, createLevel, type Physical, type Scope, type TxLevel } from './scope.js';
+import { createLevel, type Physical, type Scope } from './scope.js';
+import { poisonPhysical, sendOwn, unexpectedRollback } from './statements.js';
 
 /** knex gives up on a ROLLBACK after as long, and then returns the busy connection to the pool. */
 const rollbackLimitMs = 5_000;
@@ -64,47 +64,9 @@ async function giveBack(
   }
 }
 
-/** Sends one of the user's statements through the gate, and looks at what it did to the transaction. */
-export async function sendStatement(
-  scope: Scope,
-  query: QueryObject,
-  send: () => Promise<QueryObject>,
-): Promise<QueryObject> {
-  const { physical } = scope;
-  if (scope.closed) throw closedScopeError(scope);
-  refuseEnders(physical, query);
-  const sent = physical.gate.run(scope.level, scope, async () => {
-    if (physical.poison !== undefined) throw physical.poison.error;
-    if (scope.closed) throw closedScopeError(scope);
-    let done: QueryObject;
-    try {
-      done = await send();
-    } catch (error) {
-      await noteFailure(physical, scope.level, error);
-      throw error;
-    }
-    if (physical.engine.truth(physical.connection, done?.response) !== 'none') return done;
-    const hijacked = new TransactionHijackedError(
-      `A statement ended transaction ${physical.root.label} unseen: ${query.sql}`,
-    );
-    poisonPhysical(physical, hijacked);
-    throw hijacked;
-  });
-  scope.inFlight.add(sent);
-  try {
-    return await sent;
-  } finally {
-    scope.inFlight.delete(sent);
-  }
-}
-
-export function poisonPhysical(physical: Physical, error: Error, lost = false): void {
-  physical.poison ??= { error, lost };
-}
-
 export async function setSavepoint(scope: Scope): Promise<void> {
   const { gate } = scope.physical;
-  await gate.open(scope.level, scope, () => own(scope.physical, scope.level, `SAVEPOINT ${scope.label}`));
+  await gate.open(scope.level, scope, () => sendOwn(scope.physical, scope.level, `SAVEPOINT ${scope.label}`));
 }
 
 /** Whether the savepoint's work is kept; if it is not, it is undone. */
@@ -121,8 +83,8 @@ export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean
         kept = false;
       }
     }
-    await own(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
-    await own(physical, level, `RELEASE SAVEPOINT ${label}`);
+    await sendOwn(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
+    await sendOwn(physical, level, `RELEASE SAVEPOINT ${label}`);
   });
   try {
     await ending;
@@ -220,78 +182,11 @@ export async function interruptPhysical(physical: Physical): Promise<void> {
   if (!ended) drop(physical, new Error('a cancelled statement did not end'));
 }
 
-export function unexpectedRollback(
-  physical: Physical,
-  level: TxLevel,
-  cause?: unknown,
-): UnexpectedRollbackError {
-  const reason = cause ?? level.rollbackOnly?.cause ?? level.firstFailure?.error;
-  return new UnexpectedRollbackError(
-    `Transaction ${physical.root.label} was rolled back although its function returned: ${describe(reason)}; let the error pass, or run the failing part as NESTED`,
-    { cause: reason },
-  );
-}
-
-function describe(reason: unknown): string {
-  if (reason === undefined) return 'a scope inside was marked rollback-only';
-  return `an error inside was swallowed (${messageOf(reason)})`;
-}
-
 function lostError(physical: Physical): UnexpectedRollbackError {
   const cause = physical.root.firstFailure?.error ?? physical.connection.__knex__disposed;
   return new UnexpectedRollbackError(
     `Transaction ${physical.root.label} is gone: the server or the connection ended it before COMMIT`,
     { cause },
-  );
-}
-
-/** A statement of the manager's own inside the transaction. */
-async function own(physical: Physical, level: TxLevel, sql: string): Promise<void> {
-  if (physical.poison !== undefined) throw physical.poison.error;
-  try {
-    await execute(physical.client, physical.connection, sql);
-  } catch (error) {
-    await noteFailure(physical, level, error);
-    throw error;
-  }
-}
-
-async function noteFailure(physical: Physical, level: TxLevel, error: unknown): Promise<void> {
-  level.firstFailure ??= { error };
-  const { client, connection, engine } = physical;
-  let truth: string;
-  let lost = engine.isConnectionLost(error);
-  try {
-    truth = await engine.truthAfterError(client, connection, error);
-  } catch {
-    truth = 'none';
-    lost = true;
-  }
-  if (truth !== 'none') return;
-  poisonPhysical(
-    physical,
-    new UnexpectedRollbackError(
-      `Transaction ${physical.root.label} was rolled back by the server: ${describe(error)}; no further statement is sent`,
-      { cause: error },
-    ),
-    lost,
-  );
-}
-
-/** Builders make no such statements, so only raw SQL and schema changes are looked at. */
-const harmless = new Set(['select', 'first', 'pluck', 'insert', 'update', 'del', 'counter', 'columnInfo']);
-
-export function refuseEnders(
-  physical: { engine: Engine } | Physical,
-  query: QueryObject,
-  active = true,
-): void {
-  if (harmless.has(query.method ?? '')) return;
-  if (!physical.engine.endsTransaction(query.sql, active)) return;
-  throw new TransactionHijackedError(
-    active
-      ? `This statement would end the transaction behind the manager's back, so it was not sent: ${query.sql}`
-      : `Transactions are begun and ended by tm.run only; this statement was not sent: ${query.sql}`,
   );
 }
 

@@ -5,7 +5,8 @@ import { currentContext, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { discardCommitHooks } from './hooks.js';
 import type { RunOptions } from './options.js';
-import { endSavepoint, setSavepoint, unexpectedRollback } from './physical.js';
+import { endSavepoint, setSavepoint } from './physical.js';
+import { unexpectedRollback } from './statements.js';
 import {
   closedScopeError,
   createLevel,

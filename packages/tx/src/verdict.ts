@@ -3,7 +3,7 @@ import type { Result } from './call.js';
 import type { Engine } from './engine.js';
 import { TransactionTimeoutError } from './errors.js';
 import type { RunOptions } from './options.js';
-import { unexpectedRollback } from './physical.js';
+import { unexpectedRollback } from './statements.js';
 import type { Scope } from './scope.js';
 
 /** Whether a level's work may be committed, and what its caller gets. */

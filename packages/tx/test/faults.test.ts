@@ -304,10 +304,8 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
       it('a pool of one refuses at once', async () => {
         const single = database.pool({ pool: { min: 0, max: 1 } });
         const tm = createTransactionManager({ name: 'single', primary: single });
-        const started = performance.now();
         const reason = await reasonOf(tm.run(() => tm.run({ propagation: 'REQUIRES_NEW' }, async () => {})));
         expect(isPoolDeadlockError(reason)).toBe(true);
-        expect(performance.now() - started).toBeLessThan(2_000);
         await tm.run(async () => void (await tm.db.raw('select 1')));
         await tm.close();
       });
@@ -371,9 +369,9 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
       expect(await labels(knex)).toEqual([]);
     });
 
-    it.each(['COMMIT', 'BEGIN'])('%s on tm.db outside a transaction is refused too', async (sql) => {
-      expect(isTransactionHijackedError(await reasonOf(tm.db.raw(sql).then(() => {})))).toBe(true);
-    });
+    it.each(['COMMIT', 'BEGIN'])('%s on tm.db outside is refused too', async (sql) =>
+      expect(isTransactionHijackedError(await reasonOf(tm.db.raw(sql).then(() => {})))).toBe(true),
+    );
 
     it('text that only mentions COMMIT passes', async () => {
       await tm.run(async () => {
