@@ -28,7 +28,7 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
   {
     name: 'build',
     help: 'the six packages',
-    commands: [['turbo', 'run', 'build', '--output-logs=errors-only']],
+    commands: [['turbo', 'run', 'build', '--filter=./packages/*', '--output-logs=errors-only']],
   },
   {
     name: 'publint',

@@ -2,7 +2,7 @@
 // The first command after a clone, on a machine with nothing but Node 18+ and npm. No dependencies.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,7 +21,10 @@ const tasks = {
     command: ['vitest', 'run'],
     before: installServers,
   },
-  build: { help: 'build the six packages', command: ['turbo', 'run', 'build', '--output-logs=errors-only'] },
+  build: {
+    help: 'build the six packages',
+    command: ['turbo', 'run', 'build', '--filter=./packages/*', '--output-logs=errors-only'],
+  },
   check: {
     help: 'everything CI checks; --list, --only a,b, --skip tests',
     command: ['node', ...source, 'scripts/check.ts'],
@@ -36,6 +39,7 @@ const tasks = {
     command: ['node', ...source, 'tooling/src/load/main.ts'],
   },
   format: { help: 'format all files', command: ['oxfmt'] },
+  exec: { help: 'any program of the toolchain (npm run exec -- changeset)', command: [] },
 };
 
 const [name, ...args] = process.argv.slice(2);
@@ -63,7 +67,7 @@ const env = {
 };
 installDependencies();
 task.before?.();
-run(task.command, args);
+run([...task.command, ...args]);
 
 /** The Node that runs us when it fits the toolchain (^22.18 || ^24.11 || >=26), else one that npm ships. */
 function findNode() {
@@ -85,27 +89,21 @@ function findNode() {
   return found;
 }
 
-/** The pinned pnpm, a native binary inside an npm package. */
+/** The pinned pnpm: the native binary itself, since the package's own `pnpm` is a script that not everything can start. */
 function findPnpm() {
   const folder = join(root, 'tools/pnpm');
-  const program = join(folder, 'node_modules/.bin', isWindows ? 'pnpm.cmd' : 'pnpm');
-  onceFor(
-    folder,
-    readFileSync(join(folder, 'package.json')),
-    () => existsSync(program),
-    () => {
-      say('fetching pnpm through npm');
-      npm(folder, [
-        'install',
-        '--no-save',
-        '--no-package-lock',
-        '--ignore-scripts',
-        '--no-audit',
-        '--no-fund',
-      ]);
-    },
-  );
-  return program;
+  const scope = join(folder, 'node_modules/@pnpm');
+  const program = () =>
+    (existsSync(scope) ? readdirSync(scope) : [])
+      .map((name) => join(scope, name, isWindows ? 'pnpm.exe' : 'pnpm'))
+      .find((file) => existsSync(file));
+  onceFor(folder, readFileSync(join(folder, 'package.json')), program, () => {
+    say('fetching pnpm through npm');
+    npm(folder, ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']);
+  });
+  const found = program();
+  if (!found) fail(`npm has no pnpm for ${process.platform} ${process.arch}`);
+  return found;
 }
 
 /** Runs `fetch` unless it has run for this very input and left its result. */
@@ -174,10 +172,9 @@ function installServers() {
 }
 
 /** The task leads a process group of its own, so that whatever ends us ends all of it. */
-function run([program, ...programArgs], moreArgs) {
-  const file =
-    program === 'node' ? nodePath : join(root, 'node_modules/.bin', isWindows ? `${program}.cmd` : program);
-  const child = spawn(file, [...programArgs, ...moreArgs], {
+function run([program, ...programArgs]) {
+  const file = { node: nodePath, pnpm: pnpmPath }[program] ?? binary(program);
+  const child = spawn(file, programArgs, {
     cwd: root,
     env,
     stdio: 'inherit',
@@ -207,6 +204,12 @@ function run([program, ...programArgs], moreArgs) {
     signalGroup('SIGKILL');
     process.exit(code ?? (signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 1));
   });
+}
+
+function binary(program = '') {
+  const file = join(root, 'node_modules/.bin', isWindows ? `${program}.cmd` : program);
+  if (!program || !existsSync(file)) fail(`there is no program "${program}" in the toolchain`);
+  return file;
 }
 
 /** Tells when our parent, or (where /proc shows it) the parent of that, has gone. */

@@ -18,9 +18,8 @@ let tarballs: Record<string, string>;
 
 beforeAll(async () => {
   outside = mkdtempSync(join(tmpdir(), 'kit-consumer-'));
-  await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', '--output-logs=errors-only'], {
-    cwd: root,
-  });
+  const turbo = join(root, 'node_modules/.bin/turbo');
+  await run(turbo, ['run', 'build', '--filter=./packages/*', '--output-logs=errors-only'], { cwd: root });
   tarballs = Object.fromEntries(await Promise.all(packages.map(async (name) => [name, await pack(name)])));
 }, 300_000);
 afterAll(() => rmSync(outside, { recursive: true, force: true }));
@@ -28,8 +27,8 @@ afterAll(() => rmSync(outside, { recursive: true, force: true }));
 async function pack(name: string): Promise<string> {
   const target = join(outside, 'tarballs', name);
   mkdirSync(target, { recursive: true });
-  const pnpm = join(root, 'tools/pnpm/node_modules/.bin/pnpm');
-  await run(pnpm, ['pack', '--pack-destination', target], { cwd: join(root, 'packages', name) });
+  // scripts/kit.mjs puts it there.
+  await run('pnpm', ['pack', '--pack-destination', target], { cwd: join(root, 'packages', name) });
   return join(target, readdirSync(target)[0]!);
 }
 
