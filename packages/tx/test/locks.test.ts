@@ -145,23 +145,33 @@ describe.each(engines)('tm.advisoryLock on %s', (engine) => {
   if (engine !== 'sqlite')
     it('of another key does not wait, and a joined one is held until the outer end', async () => {
       const order: string[] = [];
+      const joined = Promise.withResolvers<void>();
+      const otherDone = Promise.withResolvers<void>();
       const outer = tm.run(async () => {
         await tm.advisoryLock(1n, async () => order.push('joined'));
-        await delay(50);
+        joined.resolve();
+        await otherDone.promise;
         order.push('outer ends');
       });
-      await delay(20);
+      await joined.promise;
+      const second = tm.advisoryLock(1n, async () => order.push('second'));
       await tm.advisoryLock('other', async () => order.push('other'));
-      await tm.advisoryLock(1n, async () => order.push('second'));
-      await outer;
+      otherDone.resolve();
+      await Promise.all([outer, second]);
       expect(order).toEqual(['joined', 'other', 'outer ends', 'second']);
     });
 
   it('waits no longer than timeoutMs', async () => {
-    const holder = tm.advisoryLock('slow', () => delay(600));
-    await delay(50);
+    const held = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const holder = tm.advisoryLock('slow', () => {
+      held.resolve();
+      return ended.promise;
+    });
+    await held.promise;
     const reason = await reasonOf(tm.advisoryLock('slow', { timeoutMs: 100 }, async () => {}));
     expect(reason).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+    ended.resolve();
     await holder;
     await tm.advisoryLock('slow', async () => {});
     await expect(tm.advisoryLock('', async () => {})).rejects.toThrow('key must be a non-empty string');

@@ -72,9 +72,11 @@ describe.each(engines)('scopes on %s', (engine) => {
     it('timeoutMs counts the waiting for a connection', async () => {
       const single = database.pool({ pool: { min: 0, max: 1 } });
       const manager = createTransactionManager({ name: 'single', primary: single });
-      const holder = manager.run(() => delay(300));
+      const ended = Promise.withResolvers<void>();
+      const holder = manager.run(() => ended.promise);
       const reason = await reasonOf(manager.run({ timeoutMs: 50 }, async () => {}));
       expect(reason).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+      ended.resolve();
       await holder;
       await manager.run(async () => {});
       expect(single.client.pool.numUsed()).toBe(0);
