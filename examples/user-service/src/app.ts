@@ -42,7 +42,10 @@ export async function createApp(config: Config) {
   const metrics = createMetrics({ client: promClient, registry: new promClient.Registry(), logger });
   const stopObserving = observeKit(metrics);
   instrumentKnex(metrics, database.knex);
-  const health = createHealth();
+  const health = createHealth({
+    readiness: config.HEALTH_READINESS,
+    thresholds: { failures: config.HEALTH_FAILURES, successes: config.HEALTH_SUCCESSES },
+  });
   health.add(knexCheck(database.knex), { critical: true });
 
   @Module({

@@ -28,6 +28,12 @@ const schema = z.object({
   ADMIN_TOKEN: z.string().min(16).optional(),
   /** Logins and registrations a minute from one address. */
   AUTH_RATE_PER_MINUTE: number(60, 1, 1_000_000),
+  /** `strict`: any degraded check of readiness takes this instance out; `critical-only`: an unhealthy critical one does. */
+  HEALTH_READINESS: z.enum(['strict', 'critical-only']).default('strict'),
+  /** How many results in a row change the status of a check: for the worse, for the better. */
+  HEALTH_FAILURES: number(1, 1, 1_000),
+  HEALTH_SUCCESSES: number(1, 1, 1_000),
+  /** How long a stopping service still answers while load balancers look away. */
   READY_DELAY_MS: number(1_000, 0, 60_000),
 });
 
