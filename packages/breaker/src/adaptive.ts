@@ -16,7 +16,7 @@ export interface AdaptiveTimeoutOptions {
   minMs: number;
   /** Upper bound in ms, and the timeout until there are 20 samples. */
   maxMs: number;
-  /** How many of the last calls count, at least 20. @default 512 */
+  /** How many of the last calls count. @default 512 */
   samples?: number | undefined;
 }
 
@@ -33,7 +33,7 @@ export class AdaptiveTimeout {
       minMs: checkNumber('adaptive.minMs', options.minMs, TIMER_MS),
       maxMs: checkNumber('adaptive.maxMs', options.maxMs, TIMER_MS),
       samples: checkNumber('adaptive.samples', options.samples ?? 512, {
-        atLeast: MINIMUM_SAMPLES,
+        atLeast: 1,
         atMost: 100_000,
         integer: true,
       }),
@@ -50,7 +50,7 @@ export class AdaptiveTimeout {
   timeoutMs(key: string): number {
     const { quantile, factor, minMs, maxMs } = this.config;
     const durations = this.keys.get(key);
-    if (durations === undefined || durations.size < MINIMUM_SAMPLES) return maxMs;
+    if (durations === undefined || durations.seen < MINIMUM_SAMPLES) return maxMs;
     return Math.min(maxMs, Math.max(minMs, durations.at(quantile) * factor));
   }
 

@@ -66,6 +66,8 @@ export function createBreakerHost<Request>(options: BreakerHostOptions<Request>)
   admin: BreakerAdmin<Request> | undefined;
 } {
   const { breakers = createBreakerRegistry(options), authorize, path } = checkObject('options', options);
+  if (typeof breakers?.get !== 'function')
+    throw new TypeError(complaint('breakers', 'a registry such as createBreakerRegistry()', breakers));
   checkFunction('authorize', authorize);
   // A path without authorize is a mistake, not a wish for an open door.
   if (authorize === undefined && path !== undefined)

@@ -1,4 +1,5 @@
 import type { BreakerRegistry } from './registry.js';
+import { checkName } from './validate.js';
 
 interface MetadataReflect {
   getMetadataKeys?: (target: object) => unknown[];
@@ -16,6 +17,7 @@ export function guardMethod<T>(
   name: string,
   registryKey: symbol,
 ): TypedPropertyDescriptor<T> {
+  checkName(name);
   const method: unknown = descriptor.value;
   if (typeof method !== 'function') throw new TypeError('@UseBreaker must decorate a method');
   async function guarded(this: { [key: symbol]: unknown }, ...args: unknown[]): Promise<unknown> {

@@ -95,7 +95,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       try {
         return await runThrough(parts, call, async (context) => {
           await discard(last);
-          const response = await send(prepared, context, init.stream ?? false);
+          const response = await send(prepared, context, { stream: init.stream ?? false, throwOnStatus });
           if (response.ok) return response;
           last = await toStatusError(prepared, response, !throwOnStatus);
           throw last;
@@ -131,7 +131,11 @@ function createSender(options: HttpClientOptions, subject: string) {
   const maxResponseBytes = checkOptionalNumber('maxResponseBytes', options.maxResponseBytes, { above: 0 });
   const { dispatcher } = options;
 
-  return async (request: PreparedRequest, context: TimedContext, stream: boolean): Promise<Response> => {
+  return async (
+    request: PreparedRequest,
+    context: TimedContext,
+    { stream, throwOnStatus }: { stream: boolean; throwOnStatus: boolean },
+  ): Promise<Response> => {
     const { method, url, body, redirect, label } = request;
     const { timeoutMs, signal } = context;
     const headers = new Headers(request.headers);
@@ -149,6 +153,8 @@ function createSender(options: HttpClientOptions, subject: string) {
     if (!request.replayable) init.duplex = 'half';
     if (dispatcher !== undefined) init.dispatcher = dispatcher;
     const response = await (ownFetch ?? globalThis.fetch)(url.href, init);
+    // Its status says what it is, however large its body; the error takes the start of it.
+    if (throwOnStatus && !response.ok) return response;
     const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startedAt);
     return takeBody(response, { label, subject, maxResponseBytes, timeoutMs: leftMs, stream });
   };

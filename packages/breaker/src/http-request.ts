@@ -95,15 +95,18 @@ export function prepareRequest(
   };
 }
 
-/** `path` is always below the base: a path from outside cannot lead to another host. */
+/** `path` is always below the base: a path from outside cannot lead to another host or part of it. */
 function resolveUrl(base: URL, path: string, query: Query | undefined): URL {
   if (typeof path !== 'string') throw new TypeError(complaint('path', 'a string', path));
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(path))
     throw new TypeError('path must be relative to baseUrl, got an absolute URL');
   const url = new URL(base);
   const [, pathname = '', search = ''] = /^([^?#]*)(\?[^#]*)?/.exec(path)!;
-  url.pathname = `${base.pathname.replace(/\/+$/, '')}/${pathname.replace(/^\/+/, '')}`;
-  if (pathname === '') url.pathname = base.pathname;
+  const root = base.pathname.replace(/\/+$/, '');
+  url.pathname = pathname === '' ? base.pathname : `${root}/${pathname.replace(/^\/+/, '')}`;
+  // Dots, encoded or not, are resolved by now.
+  if (!`${url.pathname}/`.startsWith(`${root}/`))
+    throw new TypeError('path must stay below baseUrl, got one that leads out of it');
   if (search) url.search = search;
   for (const [name, value] of queryPairs(query)) url.searchParams.append(name, value);
   return url;

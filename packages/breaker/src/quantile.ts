@@ -2,7 +2,8 @@
 export class RollingQuantile {
   private readonly ring: Float64Array;
   private readonly sorted: Float64Array;
-  private seen = 0;
+  /** All samples so far, the ones that have left included. */
+  seen = 0;
 
   constructor(private readonly capacity: number) {
     this.ring = new Float64Array(capacity);

@@ -139,8 +139,8 @@ async function runAttempts<T>(
     } catch (error) {
       if (attempt >= maxAttempts || !mayRetry(config, call, error, attempt)) throw error;
       const signal = call.signal ?? neverAborts;
-      backoff = (backoff ?? config.backoff).next({ attempt, signal, result: { error } });
-      const delayMs = Math.max(0, backoff.duration, retryAfterMsOf(error) ?? 0);
+      backoff = nextBackoff(config, backoff ?? config.backoff, { attempt, signal, result: { error } });
+      const delayMs = Math.max(backoff.duration, retryAfterMsOf(error) ?? 0);
       if (isTooLate(call.limit, delayMs)) throw error;
       taken = budget?.take({ timeout: isTimeoutLike(error) });
       if (taken === 0) throw error;
@@ -161,6 +161,21 @@ function mayRetry(config: RetryConfig, call: RetryRun, error: unknown, attempt: 
     reportThrow(config, 'retryOn', thrown);
     return false;
   }
+}
+
+/** A backoff that throws or names no time must not take the place of the call's own error: the usual one goes on. */
+function nextBackoff(
+  config: RetryConfig,
+  current: Backoff,
+  context: IRetryBackoffContext<unknown>,
+): IBackoff<IRetryBackoffContext<unknown>> {
+  try {
+    const next = current.next(context);
+    if (next.duration >= 0) return next;
+  } catch (thrown) {
+    reportThrow(config, 'backoff', thrown);
+  }
+  return fullJitter().next(context);
 }
 
 function isTooLate(limit: TimeLimit | undefined, delayMs: number): boolean {

@@ -202,6 +202,17 @@ describe('the adapters', () => {
     await expect(startNest({ ...module })).rejects.toThrow('authorize must be a function when path is given');
   });
 
+  it('refuse what is no registry, and a breaker without a name', async () => {
+    const fastify = startFastify(async (app) => {
+      await app.register(breakerPlugin, { breakers: [] as never });
+    });
+    const message = 'breakers must be a registry such as createBreakerRegistry(), got';
+    await expect(fastify).rejects.toThrow(`${message} an array`);
+    await expect(startNest(BreakerModule.forRoot({ breakers: 5 as never }))).rejects.toThrow(`${message} 5`);
+    const descriptor = { value: () => 1 };
+    expect(() => UseBreaker('')({}, 'x', descriptor as never)).toThrow('name must be a non-empty string');
+  });
+
   it('take an authorize that throws or answers anything but true for a no', async () => {
     for (const authorize of [
       () => 'yes' as never,

@@ -156,6 +156,13 @@ describe('createHttpClient, bodies', () => {
     expect(small.breaker!.counts).toMatchObject({ failures: 0, ignored: 2 });
   });
 
+  it('takes a 503 for a failure, however large its body', async () => {
+    const small = client({ maxResponseBytes: 2 });
+    const error = await caught(small.get('/status/503'));
+    expect(isHttpStatusError(error) && error.status).toBe(503);
+    expect(small.breaker!.counts).toMatchObject({ failures: 3, ignored: 0 });
+  });
+
   it('reads only the start of a 100 MB error', async () => {
     const error = (await caught(client({ retry: undefined }).get('/big/100/500'))) as HttpStatusError;
     expect(isHttpStatusError(error)).toBe(true);

@@ -96,7 +96,7 @@ table('createTimeout', createTimeout, [
     'adaptive.quantile must be > 0 and <= 1, got 2',
   ],
   [{ adaptive: { minMs: 5, maxMs: 9, factor: 0.5 } }, RangeError, 'adaptive.factor must be >= 1, got 0.5'],
-  [{ adaptive: { minMs: 5, maxMs: 9, samples: 5 } }, RangeError, 'adaptive.samples must be an integer >= 20'],
+  [{ adaptive: { minMs: 5, maxMs: 9, samples: 0 } }, RangeError, 'adaptive.samples must be an integer >= 1'],
 ]);
 table('createBulkhead', createBulkhead, [
   [{}, TypeError, 'maxConcurrent must be an integer >= 1, got undefined'],
@@ -145,6 +145,22 @@ describe('a request', () => {
     const client = createHttpClient({ name, baseUrl: 'http://127.0.0.1:1' });
     await expect(client.get('/x', { timeoutMs: 0 })).rejects.toThrow('timeoutMs must be > 0');
     await expect(client.get(7 as never)).rejects.toThrow('path must be a string, got 7');
+  });
+
+  it('stays below its baseUrl, whatever the path says', async () => {
+    const asked: string[] = [];
+    const fetch = async (url: string) => (asked.push(url), new Response());
+    const client = createHttpClient({ name, baseUrl: 'http://partner/api/', fetch });
+    for (const path of ['../admin', 'orders/%2e%2e/%2E%2E/admin', '/x/../..', 'x\\..\\..\\admin'])
+      await expect(client.get(path)).rejects.toThrow('path must stay below baseUrl');
+    await expect(client.get('http://elsewhere/')).rejects.toThrow('path must be relative to baseUrl');
+    for (const path of ['', '//elsewhere/x', 'a/../b', '..a']) await client.get(path);
+    expect(asked).toEqual([
+      'http://partner/api/',
+      'http://partner/api/elsewhere/x',
+      'http://partner/api/b',
+      'http://partner/api/..a',
+    ]);
   });
 });
 

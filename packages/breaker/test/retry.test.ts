@@ -79,6 +79,20 @@ describe('createRetry', () => {
     }
   });
 
+  it('keeps the call’s own error and goes on with the usual waits when the backoff throws or names no time', async () => {
+    const thrower = {
+      next: () => {
+        throw new Error('bug');
+      },
+    };
+    const timeless = { next: () => ({ duration: Number.NaN, next: () => timeless.next() }) };
+    for (const backoff of [thrower, timeless]) {
+      const fn = failing();
+      await expect(createRetry({ backoff }).run(fn)).rejects.toThrow('down');
+      expect(fn.calls).toBe(3);
+    }
+  });
+
   it('retries only what retryOn wants; a retryOn that throws wants nothing', async () => {
     const fn = failing();
     await createRetry({ backoff: quick, retryOn: (_, { attempt }) => attempt < 2 })

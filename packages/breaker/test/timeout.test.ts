@@ -133,6 +133,16 @@ describe('an adaptive timeout', () => {
     expect(timeout.timeoutMs()).toBe(200);
   });
 
+  it('waits for 20 samples also when it keeps fewer', async () => {
+    const clock = createClock();
+    const adaptive = { minMs: 10, maxMs: 5_000, samples: 5 };
+    const timeout = createTimeout({ adaptive, now: clock.now });
+    for (let i = 0; i < 19; i++) await timeout.run(() => clock.advance(100));
+    expect(timeout.timeoutMs()).toBe(5_000);
+    for (let i = 0; i < 5; i++) await timeout.run(() => clock.advance(50));
+    expect(timeout.timeoutMs()).toBe(100);
+  });
+
   it('is clamped, and learns for each key', async () => {
     const clock = createClock();
     const timeout = createTimeout({ adaptive: { minMs: 50, maxMs: 400 }, now: clock.now });
