@@ -1,4 +1,3 @@
-import createKnex from 'knex';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateTx, txMigrationSource } from '../src/index.js';
 import { type Database, engines, openDatabase } from './durable-setup.js';
@@ -42,8 +41,8 @@ describe.each(engines)('migrateTx on %s', (engine) => {
 });
 
 it('refuses a database that it does not know', async () => {
-  const knex = createKnex({ client: 'mssql' });
-  await expect(migrateTx(knex)).rejects.toThrow(
-    'knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got mssql',
+  const knex = { client: { dialect: 'oracle' } };
+  await expect(migrateTx(knex as never)).rejects.toThrow(
+    'knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got oracle',
   );
 });
