@@ -28,9 +28,10 @@ export interface HttpAnswer {
   readonly body: object;
 }
 
-/** What the adapters mount: `GET path`, `POST path/:name/isolate`, `POST path/:name/reset`. @internal */
+/** What the adapters mount: `GET listPath`, `POST actionPath` with the actions `isolate` and `reset`. @internal */
 export interface BreakerAdmin<Request> {
-  readonly path: string;
+  readonly listPath: string;
+  readonly actionPath: string;
   /** `{ name, action }` from the URL, or nothing for the list. */
   answer(request: Request, target?: { name?: unknown; action?: unknown }): Promise<HttpAnswer>;
 }
@@ -44,8 +45,10 @@ export function createBreakerAdmin<Request>(options: BreakerAdminOptions<Request
   if (typeof path !== 'string' || !path.startsWith('/'))
     throw new TypeError(complaint('path', 'a string that starts with /', path));
 
+  const root = path.replace(/\/+$/, '');
   return {
-    path,
+    listPath: root || '/',
+    actionPath: `${root}/:name/:action`,
     async answer(request, target) {
       if (!(await isAllowed(authorize, request))) return answerWith(403, { error: 'forbidden' });
       if (target === undefined)

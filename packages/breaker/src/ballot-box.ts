@@ -54,7 +54,7 @@ export function checkShareOptions(options: {
   keyPrefix?: string | undefined;
 }) {
   const { redis, breakers } = checkObject('options', options);
-  if (typeof redis !== 'object' || redis === null || !('eval' in redis))
+  if (typeof redis !== 'object' || redis === null || !('eval' in redis && 'hdel' in redis))
     throw new TypeError(complaint('redis', 'an ioredis client', redis));
   if (typeof breakers !== 'object' || breakers === null || !(Symbol.iterator in breakers))
     throw new TypeError(complaint('breakers', 'a registry or a list of breakers', breakers));

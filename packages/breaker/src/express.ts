@@ -23,10 +23,10 @@ export type BreakerRoutesOptions = BreakerAdminOptions<Request>;
 export function breakerRoutes(options: BreakerRoutesOptions): [Router, ErrorRequestHandler] {
   const admin = createBreakerAdmin(options);
   const router = Router();
-  router.get(admin.path, (req, res, next) => {
+  router.get(admin.listPath, (req, res, next) => {
     admin.answer(req).then((answer) => send(res, answer), next);
   });
-  router.post(`${admin.path}/:name/:action`, (req, res, next) => {
+  router.post(admin.actionPath, (req, res, next) => {
     admin.answer(req, req.params).then((answer) => send(res, answer), next);
   });
   return [router, breakerErrors()];

@@ -46,10 +46,9 @@ export const breakerPlugin: FastifyPluginAsync<BreakerPluginOptions> = async (ap
     });
   }
   if (admin !== undefined) {
-    app.get(admin.path, async (request, reply) => send(reply, await admin.answer(request)));
-    app.post<{ Params: { name: string; action: string } }>(
-      `${admin.path}/:name/:action`,
-      async (request, reply) => send(reply, await admin.answer(request, request.params)),
+    app.get(admin.listPath, async (request, reply) => send(reply, await admin.answer(request)));
+    app.post<{ Params: { name: string; action: string } }>(admin.actionPath, async (request, reply) =>
+      send(reply, await admin.answer(request, request.params)),
     );
   }
 };

@@ -91,10 +91,10 @@ export class BreakerModule implements NestModule {
     const admin = this.#admin;
     if (admin === undefined) return;
     const { httpAdapter } = this.#http;
-    httpAdapter.get(admin.path, async (req: unknown, res: object) =>
+    httpAdapter.get(admin.listPath, async (req: unknown, res: object) =>
       send(this.#http, res, await admin.answer(req)),
     );
-    httpAdapter.post(`${admin.path}/:name/:action`, async (req: { params: object }, res: object) =>
+    httpAdapter.post(admin.actionPath, async (req: { params: object }, res: object) =>
       send(this.#http, res, await admin.answer(req, req.params)),
     );
   }

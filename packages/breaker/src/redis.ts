@@ -76,6 +76,7 @@ export function createSharedState(options: SharedStateOptions): SharedState {
   let closed = false;
 
   const exchangeNow = async (): Promise<boolean> => {
+    if (closed) return false;
     try {
       const own = JSON.stringify(box.report());
       const flat = (await redis.eval(EXCHANGE, 2, ...keys, instanceId, own, ttlMs)) as string[];
@@ -105,7 +106,8 @@ function parse(flat: string[]): InstanceReport[] {
   const reports: InstanceReport[] = [];
   for (let at = 1; at < flat.length; at += 2) {
     try {
-      reports.push(JSON.parse(flat[at]!) as Record<string, Ballot>);
+      const report: unknown = JSON.parse(flat[at]!);
+      if (typeof report === 'object' && report !== null) reports.push(report as Record<string, Ballot>);
     } catch {
       // Another version's report; its instance has no vote.
     }

@@ -202,6 +202,24 @@ describe('the adapters', () => {
     await expect(startNest({ ...module })).rejects.toThrow('authorize must be a function when path is given');
   });
 
+  it('mount the admin route where path says, the root and a last slash included', async () => {
+    const breakers = createBreakerRegistry();
+    breakers.get('x');
+    const isolate = { method: 'POST', headers: { 'x-admin-token': TOKEN } };
+    const express = await startExpress((app) => {
+      app.use('/ops', breakerRoutes({ breakers, authorize, path: '/' }));
+    });
+    expect((await fetch(`${express.url}/ops`, { headers: isolate.headers })).status).toBe(200);
+    expect((await fetch(`${express.url}/ops/x/isolate`, isolate)).status).toBe(200);
+    await express.close();
+    for (const start of [frameworks['fastify']!, nest('express'), nest('fastify')]) {
+      const app = await start({ breakers, authorize, path: '/ops/' });
+      expect((await fetch(`${app.url}/ops`, { headers: isolate.headers })).status).toBe(200);
+      expect((await fetch(`${app.url}/ops/x/reset`, isolate)).status).toBe(200);
+      await app.close();
+    }
+  });
+
   it('refuse what is no registry, and a breaker without a name', async () => {
     const fastify = startFastify(async (app) => {
       await app.register(breakerPlugin, { breakers: [] as never });

@@ -95,6 +95,10 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
     await staying.sync();
     expect(here.state).toBe('closed');
     await staying[Symbol.asyncDispose]();
+    // Nor does a late call, or a second close, bring it back.
+    await staying.close();
+    expect(await staying.sync()).toBe(false);
+    expect(await clients[0]!.hlen('{gone}:windows')).toBe(0);
   });
 
   it('adds nothing to a call while Redis is frozen or gone, and goes on when it is back', async () => {
@@ -133,8 +137,10 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
       '{"p":{"calls":"many","failing":true}}',
       'c',
       '{"p":7}',
+      'd',
+      'null',
     );
-    await redis.zadd('{odd}:seen', Date.now(), 'a', Date.now(), 'b', Date.now(), 'c');
+    for (const id of 'abcd') await redis.zadd('{odd}:seen', Date.now(), id);
     const breaker = createBreaker({ name: 'p' });
     await fail(breaker, 4);
     const shared = createSharedState({ redis, breakers: [breaker], keyPrefix: 'odd' });
@@ -148,6 +154,7 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
     const breakers = createBreakerRegistry();
     for (const [wrong, message] of [
       [{ redis: undefined }, 'redis must be an ioredis client'],
+      [{ redis: { eval: () => [] } }, 'redis must be an ioredis client'],
       [{ breakers: 7 }, 'breakers must be a registry'],
       [{ quorum: 0 }, 'quorum must be > 0 and <= 1, got 0'],
       [{ intervalMs: 0 }, 'intervalMs must be > 0'],
