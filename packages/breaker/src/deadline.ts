@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { monotonic } from './clock.js';
-import { DeadlineExceededError } from './errors.js';
+import { DeadlineExceededError, NOT_SENT } from './errors.js';
 import { checkNumber } from './validate.js';
 
 /** With less than this left, in ms, nothing is sent: the answer would come too late. */
@@ -51,7 +51,10 @@ export function ambientLimit(subject: string): TimeLimit | undefined {
   const deadline = store.getStore();
   if (deadline === undefined) return undefined;
   const remainingMs = deadline.endsAt - monotonic();
-  if (remainingMs < DEADLINE_FLOOR_MS) throw new DeadlineExceededError(subject, Math.max(0, remainingMs));
+  if (remainingMs < DEADLINE_FLOOR_MS) {
+    const error = new DeadlineExceededError(subject, Math.max(0, remainingMs));
+    throw Object.defineProperty(error, NOT_SENT, { value: true });
+  }
   return { endsAt: deadline.endsAt, error: () => new DeadlineExceededError(subject, 0) };
 }
 

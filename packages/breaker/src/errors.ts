@@ -162,6 +162,9 @@ export const isHttpStatusError = guard(HttpStatusError, 'KIT_HTTP_STATUS');
 /** True for a `ResponseTooLargeError` of any copy of this package. */
 export const isResponseTooLargeError = guard(ResponseTooLargeError, 'KIT_HTTP_BODY_TOO_LARGE');
 
+/** On the error of a call that never left the process: it says nothing about the partner. */
+export const NOT_SENT: unique symbol = Symbol.for('@kit/breaker/not-sent');
+
 /** Builds an error without the stack trace, which is most of what an error costs. */
 export function withoutStack<E>(create: () => E): E {
   const limit = Error.stackTraceLimit;

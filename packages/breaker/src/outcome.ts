@@ -1,4 +1,5 @@
 import {
+  NOT_SENT,
   isBulkheadFullError,
   isDeadlineExceededError,
   isHttpStatusError,
@@ -32,11 +33,12 @@ export function judge(
 
 /**
  * The verdict when there is no `classify`: a value is a success and a rejection a failure, except what says nothing
- * about the partner's health (429, our own full bulkhead, our own body limit) or even speaks for it (other 4xx, 501).
+ * about the partner's health (429, our own full bulkhead or body limit, no time left to send anything) or even speaks for it (other 4xx, 501).
  */
 function verdictOn(reason: unknown): Verdict {
   if (isHttpStatusError(reason)) return verdictOnStatus(reason.status);
-  return isBulkheadFullError(reason) || isResponseTooLargeError(reason) ? 'ignore' : 'failure';
+  if (isBulkheadFullError(reason) || isResponseTooLargeError(reason)) return 'ignore';
+  return isDeadlineExceededError(reason) && NOT_SENT in reason ? 'ignore' : 'failure';
 }
 
 export function isTimeoutLike(reason: unknown): boolean {

@@ -1,6 +1,7 @@
 import { createClock } from 'kit-tooling/clock';
 import { describe, expect, it } from 'vitest';
 import {
+  createBreaker,
   createTimeout,
   getRemainingMs,
   isDeadlineExceededError,
@@ -202,5 +203,15 @@ describe('runWithDeadline', () => {
       caught(createTimeout({ timeoutMs: 50 }).run(() => (calls += 1))),
     );
     expect([calls, isDeadlineExceededError(error)]).toEqual([0, true]);
+  });
+
+  it('blames the partner for an attempt it cut short, not for one that was never made', async () => {
+    const breaker = createBreaker({ name: 'order-service' });
+    const timeout = createTimeout({ timeoutMs: 10_000 });
+    const call = () => caught(breaker.run(() => timeout.run(never)));
+    await runWithDeadline(0, call);
+    expect(breaker.counts).toMatchObject({ failures: 0, ignored: 1 });
+    await runWithDeadline(30, call);
+    expect(breaker.counts).toMatchObject({ failures: 1, ignored: 1 });
   });
 });
