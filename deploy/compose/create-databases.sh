@@ -3,7 +3,7 @@
 set -eu
 
 create_domain() {
-  psql --username postgres --set ON_ERROR_STOP=1 --set domain="$1" --set password="$2" <<'SQL'
+  psql --username "${POSTGRES_USER:-postgres}" --dbname postgres --set ON_ERROR_STOP=1 --set domain="$1" --set password="$2" <<'SQL'
 CREATE ROLE :"domain" LOGIN PASSWORD :'password';
 CREATE DATABASE :"domain" OWNER :"domain";
 REVOKE CONNECT ON DATABASE :"domain" FROM PUBLIC;
