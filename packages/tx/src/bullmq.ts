@@ -90,7 +90,7 @@ export function createBullmqDispatch(options: BullmqDispatchOptions): SagaDispat
   };
 }
 
-/** BullMQ refuses ids with a colon and ids that are whole numbers. */
+/** The message id as it is, but for what BullMQ refuses: a colon, and whole numbers. */
 function toJobId(messageId: string): string {
-  return /^\d+$/.test(messageId) ? `m-${messageId}` : encodeURIComponent(messageId);
+  return /^\d+$/.test(messageId) ? `m-${messageId}` : messageId.replaceAll(/[%:]/g, encodeURIComponent);
 }

@@ -12,10 +12,11 @@ interface PlatformResponse {
   readonly sent?: boolean;
   status(status: number): unknown;
   header(name: string, value: string): unknown;
+  getHeader?(name: string): unknown;
 }
 
 /**
- * Idempotency keys around a handler that returns its answer as a value, as in Nest: the value and its status are kept.
+ * Idempotency keys around a handler that returns its answer as a value, as in Nest: the value, its status and what headers it set are kept.
  *
  * @internal
  * @returns the handler's value, or the kept one.
@@ -33,7 +34,9 @@ export function createIdempotencyWrapper<Request>(
     const outcome = await begin({ method, url: request.originalUrl ?? request.url, headers, body }, request);
     if (outcome.kind === 'pass') return handle();
     if (outcome.kind === 'replay') {
-      response.status(outcome.response.status);
+      const { status, headers } = outcome.response;
+      response.status(status);
+      for (const [name, value] of Object.entries(headers)) response.header(name, value);
       response.header('idempotency-replayed', 'true');
       const text = keptBody(outcome.response).toString();
       return text === '' ? undefined : (JSON.parse(text) as unknown);
@@ -48,7 +51,7 @@ export function createIdempotencyWrapper<Request>(
     }
     // A handler that answered by itself, or with a stream, gave us nothing to keep.
     if (response.headersSent || response.sent || isStream(value)) await outcome.claim.release();
-    else await outcome.claim.finish(response.statusCode, () => undefined, toJson(value));
+    else await outcome.claim.finish(response.statusCode, (name) => response.getHeader?.(name), toJson(value));
     return value;
   };
 }

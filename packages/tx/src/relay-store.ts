@@ -117,7 +117,8 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
             owner: null,
             status: delayMs === undefined ? 'abandoned' : 'pending',
             due_at: after(delayMs ?? 0),
-            ...(error !== undefined && { error: error.slice(0, 2_000) }),
+            // PostgreSQL's text holds everything but NUL.
+            ...(error !== undefined && { error: error.replaceAll('\0', '').slice(0, 2_000) }),
             ...(!tried && { attempts: session.raw('attempts - 1') }),
           }),
       );

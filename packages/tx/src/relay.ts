@@ -13,7 +13,7 @@ import { checkCount, checkMs } from './saga-options.js';
 /** Options of `createOutboxRelay`. */
 export interface OutboxRelayOptions {
   /** Hands a batch to the broker; a rejection means that none of it counts as published. Receivers may see a message twice. */
-  publish: (batch: readonly OutboxMessage[]) => Promise<void>;
+  publish: (batch: OutboxMessage[]) => Promise<void>;
   /** Messages handed over at once. @default 100 */
   batchSize?: number | undefined;
   /** How often the database is asked when nothing wakes the relay, in milliseconds. @default 1_000 */

@@ -21,13 +21,35 @@ export interface SagaRow extends SagaProgress {
   readonly ageMs: number;
   /** When it was read, by `performance.now()`. */
   readonly readAt: number;
+  /** Its input or a result is no JSON: `error` says so, and nobody can run it. */
+  readonly unreadable: boolean;
 }
 
 /** @internal */
 export type RawRow = Record<string, unknown>;
 
 /** @internal */
-export function toSaga(row: RawRow, steps: StepRecord[]): SagaRow {
+export function toSaga(row: RawRow, steps: readonly RawRow[]): SagaRow {
+  try {
+    return readSaga(row, steps);
+  } catch (error) {
+    // One damaged row must not hide the others, or keep them from going on.
+    const bare = readSaga({ ...row, input: null, error: null, trace: null }, steps.map(withoutJson));
+    return {
+      ...bare,
+      unreadable: true,
+      error: { name: 'SyntaxError', message: unreadableMessage(row, error) },
+    };
+  }
+}
+
+function unreadableMessage({ name, id }: RawRow, error: unknown): string {
+  return `Saga "${String(name)}" ${String(id)} cannot be read, resolve it by hand: ${(error as Error).message}`;
+}
+
+const withoutJson = (step: RawRow): RawRow => ({ ...step, result: null, error: null });
+
+function readSaga(row: RawRow, steps: readonly RawRow[]): SagaRow {
   return {
     id: String(row.id),
     name: String(row.name),
@@ -44,12 +66,12 @@ export function toSaga(row: RawRow, steps: StepRecord[]): SagaRow {
     trace: fromJsonText(row.trace),
     ageMs: Number(row.age_ms),
     readAt: performance.now(),
-    steps,
+    unreadable: false,
+    steps: steps.map(toStep),
   };
 }
 
-/** @internal */
-export function toStep(row: RawRow): StepRecord {
+function toStep(row: RawRow): StepRecord {
   return {
     seq: Number(row.seq),
     name: String(row.name),

@@ -42,7 +42,7 @@ export interface SagaRunner {
    * @throws RangeError for an id that does not exist or a saga that has settled otherwise than `stuck`.
    */
   resolve(id: string, options: SagaResolution): Promise<void>;
-  /** Sagas that are `running` or `compensating`. */
+  /** Sagas that have not ended: `running`, `compensating`, and `stuck`, which wait for an operator. */
   backlog(): Promise<number>;
   /** Claims nothing any more, finishes the steps that run, and gives their sagas to the other instances. */
   close(): Promise<void>;
@@ -63,10 +63,10 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
   const settings = checkRunnerOptions(options);
   const { sagas, leaseMs } = settings;
   const store = createSagaStore(openSession(tm), randomUUID(), leaseMs);
-  const running = new Set<Promise<void>>();
+  const running = new Set<Promise<unknown>>();
   let closed = false;
 
-  const drive = (saga: SagaDefinition, row: SagaRow): Promise<void> => {
+  const drive = (saga: SagaDefinition, row: SagaRow): Promise<SagaRow> => {
     const driven = driveSaga(tm, store, saga, row, {
       ...settings,
       closing: () => closed,
@@ -77,9 +77,11 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
     driven.then(forget, forget);
     return driven;
   };
-  const poll = createSagaPoll(store, settings, (row) =>
-    runWithStoredTrace(row.trace, () => drive(definitionOf(row), row)),
-  );
+  const poll = createSagaPoll(store, settings, async (row) => {
+    // Its lease keeps everybody from it for a while; then somebody looks again.
+    if (row.unreadable) throw new SyntaxError(row.error?.message);
+    await runWithStoredTrace(row.trace, () => drive(definitionOf(row), row));
+  });
   const definitionOf = ({ name, version }: { name: string; version: number }): SagaDefinition =>
     sagas.find((saga) => saga.name === name && saga.version === version)!;
   const snapshotOf = async (id: string) => {
@@ -121,16 +123,14 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
       const row = (await store.find(id))!;
       if (id === mine) {
         poll.watch(id);
-        await drive(known, row);
-      } else {
-        if (row.inputHash !== inputHash) {
-          throw new IdempotencyMismatchError(
-            `Saga "${saga.name}" was started with dedupeKey ${JSON.stringify(dedupeKey)} and another input; use a new key`,
-          );
-        }
-        await settledOrParked(row);
+        return toSnapshot(await drive(known, row), sagas);
       }
-      return (await snapshotOf(id))!;
+      if (row.inputHash !== inputHash) {
+        throw new IdempotencyMismatchError(
+          `Saga "${saga.name}" was started with dedupeKey ${JSON.stringify(dedupeKey)} and another input; use a new key`,
+        );
+      }
+      return toSnapshot(await settledOrParked(row), sagas);
     },
     get: snapshotOf,
     async list({ status, limit = 1_000 } = {}) {
@@ -140,19 +140,20 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
       await resolveSaga(store, id, resolution);
       poll.expect(id, 0);
     },
-    backlog: () => store.countOpen(),
+    backlog: () => store.countUnsettled(),
     close,
     [Symbol.asyncDispose]: close,
   };
 
   /** Somebody else has started it, here or on another instance. */
-  async function settledOrParked(first: SagaRow): Promise<void> {
+  async function settledOrParked(first: SagaRow): Promise<SagaRow> {
     let row = first;
     while (!isSettled(row.status) && row.owner !== undefined && (row.dueInMs ?? 0) > 0) {
-      if (closed) return;
+      if (closed) break;
       await delay(Math.min(settings.pollMs, 100));
       row = (await store.find(row.id))!;
     }
+    return row;
   }
 }
 

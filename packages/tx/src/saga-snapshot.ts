@@ -45,13 +45,9 @@ export function toSnapshot(row: SagaRow, definitions: readonly SagaDefinition[])
     input,
     results: resultsOf(row.steps),
     ...(error && { error }),
-    steps: row.steps.map(({ seq, name, phase, status, attempts }) => ({
-      seq,
-      name,
-      phase,
-      status,
-      attempts,
-    })),
+    steps: row.steps
+      .map(({ seq, name, phase, status, attempts }) => ({ seq, name, phase, status, attempts }))
+      .toSorted((a, b) => a.seq - b.seq || (a.phase < b.phase ? -1 : 1)),
   };
 }
 

@@ -61,14 +61,13 @@ export async function undoStep(drive: Drive, seq: number): Promise<void> {
   const step = drive.saga.steps[seq]!;
   const attempts = attemptsOf(drive, seq, 'undo') + 1;
   const done = record(seq, step, 'undo', 'done', attempts);
-  const fail = (error: unknown) => failUndo(drive, seq, step, error, attempts);
   if (step.kind === 'local') {
     return inTransaction(drive, step, 'undo', {
       async run() {
         await step.undo!(contextOf(drive, seq, 'undo', attempts));
         return [done, afterUndo(drive, done)];
       },
-      fail,
+      fail: (error) => failUndo(drive, seq, step, 'failed', error, attempts),
     });
   }
   await save(drive, {}, record(seq, step, 'undo', 'started', attempts));
@@ -80,14 +79,9 @@ export async function undoStep(drive: Drive, seq: number): Promise<void> {
     );
   } catch (error) {
     drive.lease.lost.throwIfAborted();
-    await fail(error);
-    return publishStep(
-      drive,
-      step,
-      'undo',
-      isUnknownOutcome(error, step.unknown) ? 'unknown' : 'failed',
-      startedAt,
-    );
+    const status = isUnknownOutcome(error, step.unknown) ? 'unknown' : 'failed';
+    await failUndo(drive, seq, step, status, error, attempts);
+    return publishStep(drive, step, 'undo', status, startedAt);
   }
   await save(drive, afterUndo(drive, done), done);
   publishStep(drive, step, 'undo', 'done', startedAt);
@@ -224,11 +218,12 @@ async function failUndo(
   drive: Drive,
   seq: number,
   step: SagaStep,
+  status: 'failed' | 'unknown',
   cause: unknown,
   attempts: number,
 ): Promise<void> {
   const error = errorInfo(cause);
-  const failed = record(seq, step, 'undo', 'failed', attempts, { error });
+  const failed = record(seq, step, 'undo', status, attempts, { error });
   if (attempts < drive.options.undoAttempts) return park(drive, undefined, failed);
   return save(drive, { status: 'stuck', error }, failed);
 }

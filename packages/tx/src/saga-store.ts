@@ -1,7 +1,7 @@
 import { type DatabaseSession, type Db } from './database-session.js';
 import type { SagaDefinition } from './saga-definition.js';
 import type { SagaErrorInfo, SagaStatus, StepRecord } from './saga-plan.js';
-import { type RawRow, type SagaRow, toSaga, toStep } from './saga-rows.js';
+import { type RawRow, type SagaRow, toSaga } from './saga-rows.js';
 
 export type { SagaRow };
 
@@ -81,8 +81,10 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       return load((query) => (status === undefined ? query : query.where('status', status)), limit);
     },
 
-    async countOpen(): Promise<number> {
-      const [row] = await sagas().whereIn('status', openStatuses).count({ size: '*' });
+    async countUnsettled(): Promise<number> {
+      const [row] = await sagas()
+        .whereIn('status', [...openStatuses, 'stuck'])
+        .count({ size: '*' });
       return Number((row as { size: unknown }).size);
     },
 
@@ -216,7 +218,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       .limit(limit)
       .select(columns)
       .select(session.raw(`${now} - created_at as age_ms`), session.raw(`due_at - ${now} as due_in_ms`));
-    const steps = new Map<string, StepRecord[]>(rows.map((row) => [String(row.id), []]));
+    const steps = new Map<string, RawRow[]>(rows.map((row) => [String(row.id), []]));
     // In portions: SQLite takes a limited number of bindings.
     const ids = [...steps.keys()];
     for (let start = 0; start < ids.length; start += 500) {
@@ -225,7 +227,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
         .whereIn('saga_id', ids.slice(start, start + 500))
         .orderBy(['saga_id', 'seq', 'phase'])
         .select('*');
-      for (const row of found) steps.get(String(row.saga_id))?.push(toStep(row));
+      for (const row of found) steps.get(String(row.saga_id))?.push(row);
     }
     return rows.map((row) => toSaga(row, steps.get(String(row.id)) ?? []));
   }

@@ -16,6 +16,7 @@ export interface WorkerOptions extends DriveOptions {
  * Drives a claimed saga, step by step, until it settles or parks.
  *
  * @internal
+ * @returns the saga as this instance left it; another one may have gone on since.
  * @throws LeaseLostError (`KIT_TX_LEASE_LOST`) when another instance has taken it over.
  */
 export async function driveSaga(
@@ -24,7 +25,7 @@ export async function driveSaga(
   saga: SagaDefinition,
   claimed: SagaRow,
   options: WorkerOptions,
-): Promise<void> {
+): Promise<SagaRow> {
   const lease = holdLease(store, claimed, options.leaseMs);
   const drive: Drive = { tm, store, options, saga, lease, row: claimed, released: false };
   try {
@@ -32,6 +33,7 @@ export async function driveSaga(
       if (options.closing()) await save(drive, { dueInMs: 0 });
       else await moveOn(drive);
     }
+    return drive.row;
   } finally {
     lease.end();
   }

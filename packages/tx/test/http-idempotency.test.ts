@@ -36,7 +36,7 @@ const frameworks: Record<string, Start> = {
       app.use(idempotencyMiddleware(options));
       app.post('/payments', async (request, response) => {
         const { status, body } = await shop.pay(request.body);
-        response.status(status).json(body);
+        response.location('/payments/1').status(status).json(body);
       });
       app.post('/refunds', (_request, response) => void response.status(201).json({ refund: true }));
       app.get('/payments', (_request, response) => void response.json([]));
@@ -46,7 +46,7 @@ const frameworks: Record<string, Start> = {
       await app.register(idempotencyPlugin, options);
       app.post('/payments', async (request, reply) => {
         const { status, body } = await shop.pay(request.body as { amount: number });
-        return reply.code(status).send(body);
+        return reply.header('location', '/payments/1').code(status).send(body);
       });
       app.post('/refunds', (_request, reply) => reply.code(201).send({ refund: true }));
       app.get('/payments', async () => []);
@@ -62,11 +62,15 @@ function nest(platform: 'express' | 'fastify'): Start {
       @Post('/payments')
       async pay(
         @Body() body: { amount: number },
-        @Res({ passthrough: true }) response: { status(code: number): void },
+        @Res({ passthrough: true }) response: {
+          status(code: number): void;
+          header(name: string, value: string): void;
+        },
       ) {
         const answer = await shop.pay(body);
         if (answer.status >= 500) throw new HttpException('broken', answer.status);
         response.status(answer.status);
+        response.header('location', '/payments/1');
         return answer.body;
       }
       @Post('/refunds')
@@ -112,6 +116,7 @@ describe.each(Object.entries(frameworks))('idempotency keys on %s', (_name, star
         body: text.startsWith('{') ? JSON.parse(text) : text,
         replayed: response.headers.get('idempotency-replayed'),
         type: response.headers.get('content-type')?.split(';')[0],
+        location: response.headers.get('location'),
       };
     };
   }
@@ -123,7 +128,12 @@ describe.each(Object.entries(frameworks))('idempotency keys on %s', (_name, star
 
   it('answers the same key and body with the stored response', async () => {
     const post = await serve(counting());
-    const first = { status: 201, body: { id: 1, note: 'grün' }, type: 'application/json' };
+    const first = {
+      status: 201,
+      body: { id: 1, note: 'grün' },
+      type: 'application/json',
+      location: '/payments/1',
+    };
     expect(await post({ amount: 1 }, 'k')).toEqual({ ...first, replayed: null });
     expect(await post({ amount: 1 }, 'k')).toEqual({ ...first, replayed: 'true' });
     expect(await post({ amount: 1 }, 'other')).toMatchObject({ body: { id: 2 }, replayed: null });

@@ -111,6 +111,21 @@ describe.each(engines)('the outbox on %s', (engine) => {
     expect(errors).toHaveLength(3);
   });
 
+  it('abandons a message whose error has characters that a database refuses', async () => {
+    const message = 'not \0 text';
+    relay({
+      maxAttempts: 2,
+      publish(batch: OutboxMessage[]) {
+        throw new Error(batch.length > 0 ? message : 'nothing');
+      },
+    });
+    await add('t', null);
+    const abandoned = await eventually(async () =>
+      database.knex('kit_outbox').where({ status: 'abandoned' }).first(),
+    );
+    expect(abandoned).toMatchObject({ attempts: 2, error: 'not  text' });
+  });
+
   it('keeps the order of each key with four relays, and publishes each message once', async () => {
     const seen = new Map<string, number[]>();
     const everything: string[] = [];

@@ -93,11 +93,12 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       ['paid', { n: 1 }, { key: 'k', messageId: 'm1' }],
       ['paid', 2, { messageId: 'a:b' }],
       ['paid', 3, { messageId: '7' }],
+      ['paid', 4, { messageId: 'order 8/é' }],
     ]);
     await drained();
     await publish([{ id: 'm1', topic: 'paid', payload: { n: 1 }, headers: {}, attempt: 2 }]);
     const jobs = await queue.getJobs(['waiting']);
-    expect(new Set(jobs.map((job: Job) => job.id))).toEqual(new Set(['a%3Ab', 'm-7', 'm1']));
+    expect(new Set(jobs.map((job: Job) => job.id))).toEqual(new Set(['a%3Ab', 'm-7', 'm1', 'order 8/é']));
     expect(jobs.find((job: Job) => job.id === 'm1')).toMatchObject({
       name: 'paid',
       data: { id: 'm1', topic: 'paid', key: 'k', payload: { n: 1 }, headers: {} },
