@@ -14,9 +14,10 @@ import { settlementQueries } from './application/get-settlement.ts';
 import { refundPaymentSaga, refundPaymentUseCase } from './application/refund-payment.ts';
 import { settlePaymentsUseCase } from './application/settle-payments.ts';
 import type { Config } from './config.ts';
-import { counted, logBreakers } from './infrastructure/observe.ts';
 import { homeOf, migrate, openDatabase } from './infrastructure/database.ts';
+import { createRequestDeadline } from './infrastructure/deadline.ts';
 import { createLedgerRepository } from './infrastructure/ledger-repository.ts';
+import { counted, instrument, logBreakers, stuckSagaCheck } from './infrastructure/observe.ts';
 import { createPartners } from './infrastructure/partners.ts';
 import { createPaymentCache, forgettingOnWrite } from './infrastructure/payment-cache.ts';
 import { createPaymentRepository } from './infrastructure/payment-repository.ts';
@@ -71,8 +72,10 @@ export async function compose(config: Config): Promise<Service> {
 
   const breakers = createBreakerRegistry({ defaults: { openMs: config.BREAKER_OPEN_MS } });
   const partnerNames = ['risk-service', 'order-service', 'channel-adapter'];
+  const deadline = createRequestDeadline(config.REQUEST_DEADLINE_MS);
   const partners = createPartners({
     breakers,
+    deadline,
     orderUrl: config.ORDER_URL,
     channelUrl: config.CHANNEL_URL,
     riskUrl: config.RISK_URL,
@@ -101,14 +104,20 @@ export async function compose(config: Config): Promise<Service> {
   const sagas = createSagaRunner(tm, {
     sagas: [paymentSaga, refundSaga],
     leaseMs: config.SAGA_LEASE_MS,
+    undoAttempts: config.SAGA_UNDO_ATTEMPTS,
     onError: (error) => logger.error({ err: error }, 'a saga could not be resumed'),
   });
+  const stopInstruments = instrument(metrics, { knex, redis, sagas });
 
   const payments = paymentQueries(tm, repositories.payments, cache);
-  const health = createHealth();
+  const health = createHealth({
+    readiness: config.HEALTH_READINESS,
+    thresholds: { failures: config.HEALTH_FAILURES, successes: config.HEALTH_SUCCESSES },
+  });
   await health.startup(() => payments.warmUp(100));
   health.add(knexCheck(knex), { critical: true, groups: ['ready'] });
   health.add(sagaCheck({ name: 'sagas', backlog: () => sagas.backlog() }), { critical: false, groups: [] });
+  health.add(stuckSagaCheck(sagas), { critical: false, groups: [] });
   health.add(outboxCheck({ name: 'outbox', backlog: () => outbox.backlog() }), {
     critical: false,
     groups: [],
@@ -118,10 +127,18 @@ export async function compose(config: Config): Promise<Service> {
     health.add(breakerCheck(breakers.get(name)), { critical: false, groups: [] });
   }
 
+  const createPayment = deadline.over(
+    counted(metrics, 'create-payment', createPaymentUseCase(sagas, paymentSaga, deps)),
+  );
   const app = await createApp({
-    createPayment: counted(metrics, 'create-payment', createPaymentUseCase(sagas, paymentSaga, deps)),
+    createPayment: (input, options) => {
+      metrics.business.seen(input.customerId);
+      return createPayment(input, options);
+    },
     payments,
-    refundPayment: counted(metrics, 'refund-payment', refundPaymentUseCase(sagas, refundSaga, deps)),
+    refundPayment: deadline.over(
+      counted(metrics, 'refund-payment', refundPaymentUseCase(sagas, refundSaga, deps)),
+    ),
     refunds: refundQueries(tm, repositories),
     settlePayments: counted(
       metrics,
@@ -137,6 +154,8 @@ export async function compose(config: Config): Promise<Service> {
     sagas,
     outbox,
     breakers: () => breakers.toJSON(),
+    // A payment needs every partner: another one is worth a try when the last breaker lets calls through.
+    partnersBackInMs: () => Math.max(0, ...[...breakers].map(({ retryAfterMs }) => retryAfterMs)),
     adminToken: config.ADMIN_TOKEN,
     corsOrigins: config.CORS_ORIGINS,
     trustedProxies: config.TRUSTED_PROXIES,
@@ -157,6 +176,7 @@ export async function compose(config: Config): Promise<Service> {
       ['redis', () => redis?.disconnect()],
       ['cache', () => caching.close()],
       ['outbox relay', () => relay.close()],
+      ['instruments', () => stopInstruments()],
       ['sagas', () => sagas.close()],
       ['app', () => app.close()],
     ],

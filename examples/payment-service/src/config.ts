@@ -41,9 +41,18 @@ const schema = z.object({
   CHANNEL_URL: url('http://127.0.0.1:3102'),
   RISK_URL: url('http://127.0.0.1:3103'),
   PARTNER_TIMEOUT_MS: integer(10, 60_000, 2_000),
+  /** How long a caller waits for a payment or a refund; partners are told what is left. */
+  REQUEST_DEADLINE_MS: integer(50, 300_000, 10_000),
   BREAKER_OPEN_MS: integer(10, 3_600_000, 30_000),
+  /** `critical-only` keeps a degraded instance in rotation; the Kubernetes manifests set it. */
+  HEALTH_READINESS: z.enum(['strict', 'critical-only']).default('strict'),
+  /** Results in a row that change readiness. */
+  HEALTH_FAILURES: integer(1, 1_000, 1),
+  HEALTH_SUCCESSES: integer(1, 1_000, 1),
   /** After how long the sagas of an instance that is gone are taken over. */
   SAGA_LEASE_MS: integer(100, 3_600_000, 30_000),
+  /** After how many failed attempts at one undo a saga is stuck and waits for an operator. */
+  SAGA_UNDO_ATTEMPTS: integer(1, 100, 10),
 
   /** What a settlement costs the merchant, in 1/100 %. */
   FEE_BASIS_POINTS: integer(0, 10_000, 150),

@@ -59,3 +59,39 @@ it('goes to partners with the deadline and the idempotency key of the call, a ne
     partner.close();
   }
 });
+
+it('has a deadline that shrinks on the way, and the answer comes when it is over', async () => {
+  const limits: [path: string, ms: number][] = [];
+  let latencyMs = 300;
+  const partner = createServer((request, response) => {
+    if (request.method !== 'POST') return void response.end();
+    limits.push([request.url!, Number(request.headers['x-request-timeout-ms'])]);
+    setTimeout(() => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ decision: 'approve', orderId: 'order-1', chargeId: 'charge-1' }));
+    }, latencyMs);
+    return undefined;
+  }).listen(0, '127.0.0.1');
+  await once(partner, 'listening');
+  const { port } = partner.address() as { port: number };
+  const url = `http://127.0.0.1:${port}`;
+  const slow = { PARTNER_TIMEOUT_MS: '30000', REQUEST_DEADLINE_MS: '5000' };
+  const other = await startPlatform({ RISK_URL: url, ORDER_URL: url, CHANNEL_URL: url, ...slow });
+  try {
+    expect((await other.pay()).status).toBe(201);
+    expect(limits.map(([path]) => path)).toEqual(['/risk-checks', '/orders', '/charges']);
+    const [risk, order, channel] = limits.map(([, ms]) => ms) as [number, number, number];
+    expect(risk).toBeLessThanOrEqual(5_000);
+    expect(order).toBeLessThanOrEqual(risk - 290);
+    expect(channel).toBeLessThanOrEqual(order - 290);
+
+    latencyMs = 25_000;
+    const late = await other.pay();
+    expect(late.status).toBe(504);
+    expect(late.body).toMatchObject({ code: 'SYS_PARTNER_TIMEOUT', payment: { status: 'failed' } });
+  } finally {
+    await other.stop();
+    partner.closeAllConnections();
+    partner.close();
+  }
+}, 60_000);

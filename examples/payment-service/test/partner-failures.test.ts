@@ -26,6 +26,8 @@ describe('the breaker of a partner', () => {
       ({ body }) => body.code === 'SYS_PARTNER_UNAVAILABLE',
     );
     expect(refused.status).toBe(503);
+    // The breaker stays open for 300 ms, and the header counts in seconds.
+    expect(refused.headers.get('retry-after')).toBe('1');
     expect(platform.service.stdout).toContain('[Breaker] order-service: closed -> open');
     const { body: page } = await platform.request('/metrics');
     expect(page).toMatch(/kit_breaker_calls_total\{[^}]*order-service/);

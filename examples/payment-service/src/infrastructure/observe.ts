@@ -1,4 +1,8 @@
-import type { Metrics } from '@kit/metrics';
+import type { Check } from '@kit/health';
+import { instrumentKnex, instrumentRedis, instrumentSagas, type Metrics } from '@kit/metrics';
+import type { SagaRunner } from '@kit/tx';
+import type { Redis } from 'ioredis';
+import type { Knex } from 'knex';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Logger } from 'pino';
 
@@ -21,6 +25,33 @@ export function counted<Args extends unknown[], Outcome extends { status: string
       if (kept) return kept;
       throw error;
     }
+  };
+}
+
+/** What the parts behind the service say of themselves, at each scrape. */
+export function instrument(
+  metrics: Metrics,
+  parts: { knex: Knex; redis: Redis | undefined; sagas: SagaRunner },
+): () => void {
+  const ends = [
+    instrumentKnex(metrics, parts.knex, { name: 'payment' }),
+    instrumentSagas(metrics, parts.sagas),
+    ...(parts.redis ? [instrumentRedis(metrics, parts.redis, { name: 'payment' })] : []),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+/** Degraded while a saga can go neither forward nor back: somebody has to decide. */
+export function stuckSagaCheck(sagas: Pick<SagaRunner, 'list'>): Check {
+  return {
+    name: 'stuck-sagas',
+    async check() {
+      const { length: stuck } = await sagas.list({ status: 'stuck' });
+      if (stuck === 0) return { status: 'healthy', metadata: { stuck } };
+      return { status: 'degraded', message: `${stuck} sagas wait for an operator`, metadata: { stuck } };
+    },
   };
 }
 

@@ -1,10 +1,12 @@
 import { type BreakerRegistry, createHttpClient, fullJitter, type HttpClient } from '@kit/breaker';
 import { z } from 'zod';
 import { PartnerError, type PartnerCall, type Partners } from '../application/ports.ts';
+import type { RequestDeadline } from './deadline.ts';
 import { toPartnerError } from './partner-errors.ts';
 
 export interface PartnerOptions {
   breakers: BreakerRegistry;
+  deadline: RequestDeadline;
   orderUrl: string;
   channelUrl: string;
   riskUrl: string;
@@ -22,7 +24,8 @@ const refundAnswer = z.object({ channelRefundId: z.string().min(1) });
  * something is called once, so that its outcome is known exactly, and the saga decides about another attempt.
  */
 export function createPartners(options: PartnerOptions): Partners {
-  const { breakers, timeoutMs } = options;
+  const { breakers, deadline, timeoutMs } = options;
+  const act = actWithin(deadline);
   const client = (name: string, baseUrl: string, maxAttempts: number) =>
     createHttpClient({
       name,
@@ -99,27 +102,29 @@ export function createPartners(options: PartnerOptions): Partners {
 }
 
 /** Sends a command; where that leaves its outcome open, revokes it, and so knows: it was done, or never will be. */
-async function act<Answer>(
-  client: HttpClient,
-  partner: string,
-  path: string,
-  body: object,
-  call: PartnerCall,
-  schema: z.ZodType<Answer>,
-  revoke?: (key: string) => Promise<Answer | undefined>,
-): Promise<Answer> {
-  try {
-    const response = await client.post(path, send(body, call));
-    return schema.parse(await response.json());
-  } catch (error) {
-    const failure = toPartnerError(partner, error);
-    if (failure.outcome === 'not-done' || !revoke) throw failure;
-    const done = await revoke(call.idempotencyKey).catch(() => {
-      throw failure;
-    });
-    if (done) return done;
-    throw new PartnerError(failure.code, failure.message, { outcome: 'not-done' });
-  }
+function actWithin(deadline: RequestDeadline) {
+  return async <Answer>(
+    client: HttpClient,
+    partner: string,
+    path: string,
+    body: object,
+    call: PartnerCall,
+    schema: z.ZodType<Answer>,
+    revoke?: (key: string) => Promise<Answer | undefined>,
+  ): Promise<Answer> => {
+    try {
+      const response = await deadline.within(() => client.post(path, send(body, call)));
+      return schema.parse(await response.json());
+    } catch (error) {
+      const failure = toPartnerError(partner, error);
+      if (failure.outcome === 'not-done' || !revoke) throw failure;
+      const done = await revoke(call.idempotencyKey).catch(() => {
+        throw failure;
+      });
+      if (done) return done;
+      throw new PartnerError(failure.code, failure.message, { outcome: 'not-done' });
+    }
+  };
 }
 
 /** What a partner knows of a key. */

@@ -40,6 +40,8 @@ export interface AppOptions
   corsOrigins: string[];
   trustedProxies: string[];
   rateLimitPerMinute: number;
+  /** Until the partners are worth another try, in ms; 0 when they are now. */
+  partnersBackInMs: () => number;
 }
 
 /** The HTTP side of the service: what a request meets, from the outside in. */
@@ -89,7 +91,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(auditPlugin, { audit: options.audit });
   await app.register(openApiPlugin);
 
-  const sendFailure = createSendFailure(monitor);
+  const sendFailure = createSendFailure(monitor, options.partnersBackInMs);
   await app.register(paymentRoutes, { ...options, sendFailure });
   await app.register(refundRoutes, { ...options, sendFailure });
   await app.register(settlementRoutes, options);

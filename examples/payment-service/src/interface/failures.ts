@@ -12,13 +12,16 @@ export type SendFailure = (
 
 /**
  * Answers for a payment or refund that is kept as `failed`: a problem with its code, and the resource beside it as
- * extension members (RFC 9457 §3.2).
+ * extension members (RFC 9457 §3.2). Where a partner is unavailable, it says when to come again.
  */
-export function createSendFailure(monitor: ErrorMonitor): SendFailure {
+export function createSendFailure(monitor: ErrorMonitor, partnersBackInMs: () => number): SendFailure {
   return (request, reply, failure, members) => {
     const error = raise(failure?.code ?? 'SYS_PARTNER_FAILED', failure?.message);
     const { method, url, routeOptions } = request;
     monitor.record(error, { endpoint: `${method} ${routeOptions.url}` });
+    if (error.code === 'SYS_PARTNER_UNAVAILABLE') {
+      void reply.header('retry-after', Math.max(1, Math.ceil(partnersBackInMs() / 1_000)));
+    }
     return reply
       .code(error.status)
       .header('cache-control', 'no-store')
