@@ -61,7 +61,13 @@ export function createBullmqDispatch(options: BullmqDispatchOptions): SagaDispat
       backoff: { type: 'exponential', delay: 500 },
     },
   });
-  const report = (error: unknown) => onError?.(error);
+  const report = (error: unknown) => {
+    try {
+      onError?.(error);
+    } catch {
+      // A listener never decides what becomes of a saga.
+    }
+  };
   queue.on('error', report);
   let worker: Worker | undefined;
   return {

@@ -19,6 +19,8 @@ export interface OutboxMessage {
 export interface ClaimedMessage {
   readonly row: number;
   readonly message: OutboxMessage;
+  /** Why its payload or headers are no JSON; such a message cannot be published. */
+  readonly damage?: string;
 }
 
 /** @internal */
@@ -164,6 +166,15 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
 type Raw = Record<string, unknown>;
 
 function toClaimed(row: Raw): ClaimedMessage {
+  try {
+    return readClaimed(row);
+  } catch (error) {
+    // One damaged row must not hold up the others.
+    return { ...readClaimed({ ...row, payload: null, headers: null }), damage: (error as Error).message };
+  }
+}
+
+function readClaimed(row: Raw): ClaimedMessage {
   return {
     row: Number(row.id),
     message: {

@@ -61,7 +61,7 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
       for (;;) {
         const token = randomUUID();
         const claimed = await store.claim(token, settings.batchSize);
-        await deliver(token, claimed);
+        await deliver(token, await withoutDamaged(token, claimed));
         // Behind a full batch there is surely more.
         if (closed || claimed.length < settings.batchSize) return false;
       }
@@ -80,6 +80,19 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
     await Promise.all([deafen(), rounds.close()]);
   };
   return { close, [Symbol.asyncDispose]: close };
+
+  /** What can never be published is abandoned at once. */
+  async function withoutDamaged(token: string, claimed: readonly ClaimedMessage[]) {
+    for (const { row, damage } of claimed) {
+      if (damage === undefined) continue;
+      const error = `it cannot be read: ${damage}`;
+      settings.onError(
+        new SyntaxError(`Message ${row} of the outbox of "${tm.name}" is abandoned: ${error}`),
+      );
+      await store.release(token, [row], { error });
+    }
+    return claimed.filter(({ damage }) => damage === undefined);
+  }
 
   /** New messages together; those that failed before one by one, so that a bad one cannot hold up the others. */
   async function deliver(token: string, claimed: readonly ClaimedMessage[]): Promise<void> {

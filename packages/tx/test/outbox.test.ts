@@ -126,6 +126,27 @@ describe.each(engines)('the outbox on %s', (engine) => {
     expect(abandoned).toMatchObject({ attempts: 2, error: 'not  text' });
   });
 
+  it('abandons a row that is no JSON, and publishes the others', async () => {
+    const published: unknown[] = [];
+    const errors: unknown[] = [];
+    await database.tm.run(async () => {
+      const outbox = createOutbox(database.tm);
+      await outbox.add('t', 'damaged', { messageId: 'damaged' });
+      await outbox.add('t', 'whole');
+      await database.tm.db('kit_outbox').where({ message_id: 'damaged' }).update({ payload: '{"a":' });
+    });
+    relay({
+      publish: async (batch) => void published.push(...batch.map(({ payload }) => payload)),
+      onError: (error) => errors.push(error),
+    });
+    await eventually(async () => (await createOutbox(database.tm).backlog()) === 0);
+    expect(published).toEqual(['whole']);
+    expect(await database.knex('kit_outbox').select('message_id', 'status')).toEqual([
+      { message_id: 'damaged', status: 'abandoned' },
+    ]);
+    expect(errors).toMatchObject([{ name: 'SyntaxError' }]);
+  });
+
   it('keeps the order of each key with four relays, and publishes each message once', async () => {
     const seen = new Map<string, number[]>();
     const everything: string[] = [];
