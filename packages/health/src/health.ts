@@ -6,7 +6,7 @@ import { answerProbe, type Endpoint, endpointPaths, type ProbeAnswer } from './e
 import { type AddOptions, type HealthOptions, readGroups, readOptions, readTtl } from './options.js';
 import { isReadyBy } from './readiness.js';
 import { checkReport, healthReport, type HealthReport } from './report.js';
-import { requireDelay, requireFunction, requireMethod, requireText, shown } from './rules.js';
+import { requireBoolean, requireDelay, requireFunction, requireMethod, requireText, shown } from './rules.js';
 import { createStartupLatch } from './startup.js';
 
 /** Which checks a report is about. */
@@ -91,6 +91,9 @@ export function createHealth(options: HealthOptions = {}): Health {
     };
   };
 
+  const isAgeing = ({ runner }: Member) =>
+    runner.latest !== undefined && now() - runner.latest.at > settings.staleAfterMs / 2;
+
   const read = (member: Member): Outcome | Promise<Outcome> => {
     if (settings.intervalMs === undefined) return member.runner.read();
     return outcomeOf(member) ?? member.runner.refresh();
@@ -146,7 +149,7 @@ export function createHealth(options: HealthOptions = {}): Health {
       });
       members.set(name, {
         check,
-        critical: addOptions.critical ?? true,
+        critical: requireBoolean('critical', addOptions.critical ?? true),
         groups: readGroups(addOptions.groups ?? ['ready']),
         ttlMs,
         runner,
@@ -170,8 +173,11 @@ export function createHealth(options: HealthOptions = {}): Health {
     },
     isReady() {
       const ready = readinessNow();
-      // Without probes nobody renews: whoever asks here gets a renewed answer the next time.
-      if (!ready && !isShuttingDown) for (const member of membersOf({ group: 'ready' })) void read(member);
+      // Without probes nobody renews: before a result is stale, or when one says no, whoever asks here has it renewed.
+      if (!isShuttingDown)
+        for (const member of membersOf({ group: 'ready' })) {
+          if (!ready || isAgeing(member)) void read(member);
+        }
       return ready ?? false;
     },
     beginShutdown() {
@@ -180,6 +186,7 @@ export function createHealth(options: HealthOptions = {}): Health {
     },
     answer: (endpoint, req) => answerProbe(endpoint, req, { health, settings, startup }),
     close() {
+      if (isClosed) return;
       isClosed = true;
       clearInterval(timer);
       for (const { runner } of members.values()) runner.close();

@@ -76,7 +76,7 @@ export function readOptions(options: HealthOptions): Settings {
   requireFunction('now', now);
   if (typeof basePath !== 'string' || !/^(\/[\w.~-]+)+$/.test(basePath))
     throw new TypeError(`basePath must be a path such as /health, got ${shown(basePath)}`);
-  const { failures = 1, successes = 1 } = options.thresholds ?? {};
+  const { failures = 1, successes = 1 } = readThresholds(options.thresholds);
   const intervalMs = readInterval(options.refresh);
   return {
     name: requireText('name', options.name ?? 'health'),
@@ -103,6 +103,12 @@ export const readTtl = (value: unknown): number =>
 export function readGroups(groups: unknown): readonly string[] {
   if (!Array.isArray(groups)) throw new TypeError(`groups must be an array of strings, got ${shown(groups)}`);
   return groups.map((group) => requireText('groups', group));
+}
+
+function readThresholds(thresholds: Thresholds = {}): Thresholds {
+  if (typeof thresholds !== 'object' || thresholds === null)
+    throw new TypeError(`thresholds must be { failures, successes }, got ${shown(thresholds)}`);
+  return thresholds;
 }
 
 function readInterval(refresh: HealthOptions['refresh'] = 'on-demand'): number | undefined {

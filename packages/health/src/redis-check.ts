@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Check, CheckResult } from './check.js';
 import { failureMessage } from './failure-message.js';
 import { createRecentCount } from './recent-count.js';
-import { requireMethod, requireText } from './rules.js';
+import { requireBoolean, requireMethod, requireText } from './rules.js';
 
 /** The part of an ioredis client that `redisCheck` uses. */
 export interface RedisLike {
@@ -49,6 +49,7 @@ export function redisCheck(redis: RedisLike, options: RedisCheckOptions = {}): C
   requireMethod('redis', redis, 'ping');
   const name = requireText('name', options.name ?? 'redis');
   const key = `kit:health:${requireText('instance', options.instance ?? randomUUID())}`;
+  const readOnly = requireBoolean('readOnly', options.readOnly ?? false);
   const timeouts = createRecentCount(windowMs);
   const reconnects = createRecentCount(windowMs);
   const onError = (error?: unknown) => {
@@ -73,7 +74,7 @@ export function redisCheck(redis: RedisLike, options: RedisCheckOptions = {}): C
       signal.addEventListener('abort', onTimeout, { once: true });
       try {
         await redis.ping();
-        if (options.readOnly !== true && !(await roundTrip(redis, key)))
+        if (!readOnly && !(await roundTrip(redis, key)))
           return { status: 'unhealthy', message: 'read back another value than was written', metadata };
       } catch (error) {
         if (isTimeout(error)) timeouts.add();

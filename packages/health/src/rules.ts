@@ -34,6 +34,12 @@ export function requireFunction(option: string, value: unknown): void {
 }
 
 /** @internal */
+export function requireBoolean(option: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${option} must be a boolean, got ${shown(value)}`);
+  return value;
+}
+
+/** @internal */
 export function requireMethod(owner: string, object: unknown, method: string): void {
   const value =
     typeof object === 'object' || typeof object === 'function'
@@ -53,6 +59,7 @@ export function requireText(option: string, value: unknown): string {
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
   if (value === null) return 'null';
+  if (typeof value === 'symbol') return value.toString();
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' || typeof value === 'function'
     ? `a ${typeof value}`

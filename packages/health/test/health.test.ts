@@ -108,6 +108,34 @@ describe('readiness', () => {
     await delay(0);
     expect(health.isReady()).toBe(true);
   });
+
+  it('stays ready for one who only asks isReady, however long', async () => {
+    const clock = createClock(1_000_000);
+    const db = fakeCheck('db');
+    const health = healthWith([db.check], { now: clock.now });
+    await health.report();
+    for (let second = 0; second < 60; second += 1) {
+      clock.advance(1_000);
+      expect(health.isReady()).toBe(true);
+      await delay(0);
+    }
+    db.answer = { status: 'unhealthy' };
+    clock.advance(16_000);
+    health.isReady();
+    await delay(0);
+    expect(health.isReady()).toBe(false);
+  });
+});
+
+describe('health.close', () => {
+  it('closes each check once, however often it is called', async () => {
+    let closed = 0;
+    const health = healthWith([{ ...fakeCheck('db').check, close: () => (closed += 1) }]);
+    health.close();
+    health.close();
+    await health[Symbol.asyncDispose]();
+    expect(closed).toBe(1);
+  });
 });
 
 describe('health.startup', () => {
@@ -200,6 +228,9 @@ describe('wrong input to createHealth and add', () => {
     ],
     [{ thresholds: { failures: 0 } }, 'thresholds.failures must be an integer >= 1, got 0', RangeError],
     [{ thresholds: { successes: 1.5 } }, 'thresholds.successes must be an integer', RangeError],
+    [{ thresholds: 3 }, 'thresholds must be { failures, successes }, got 3', TypeError],
+    [{ thresholds: null }, 'thresholds must be { failures, successes }, got null', TypeError],
+    [{ ttlMs: Symbol('x') }, 'ttlMs must be >= 0 and <= 2147483647, got Symbol(x)', TypeError],
     [{ details: 'yes' }, 'details must be a function, got "yes"', TypeError],
     [{ basePath: 'health' }, 'basePath must be a path such as /health, got "health"', TypeError],
     [{ basePath: '/health/' }, 'basePath must be', TypeError],
@@ -217,6 +248,7 @@ describe('wrong input to createHealth and add', () => {
     [{ name: 'x' }, {}, 'check.check must be a function'],
     [fakeCheck('x').check, { timeoutMs: -1 }, 'timeoutMs must be'],
     [fakeCheck('x').check, { ttlMs: NaN }, 'ttlMs must be'],
+    [fakeCheck('x').check, { critical: 'no' }, 'critical must be a boolean, got "no"'],
     [fakeCheck('x').check, { groups: 'ready' }, 'groups must be an array'],
     [fakeCheck('x').check, { groups: [''] }, 'groups must be a non-empty string'],
   ])('add rejects %o with %o', (check, options, message) => {

@@ -164,6 +164,9 @@ describe('redisCheck, windows of 60 s', () => {
 
   it('rejects what is no client', () => {
     expect(() => redisCheck({} as never)).toThrow('redis.ping must be a function');
+    expect(() => redisCheck(new FakeRedis(), { readOnly: 1 as never })).toThrow(
+      'readOnly must be a boolean, got 1',
+    );
     expect(() => redisCheck(new FakeRedis(), { instance: '' })).toThrow(
       'instance must be a non-empty string',
     );

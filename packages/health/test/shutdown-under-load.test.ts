@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { loadUntilNotReady } from './load.js';
 import { startService as start } from './service.js';
 
-describe.each(['express', 'fastify', 'nest'])('SIGTERM under load on %s', (framework) => {
+const frameworks = ['express', 'fastify', 'nest on express', 'nest on fastify'];
+
+describe.each(frameworks)('SIGTERM under load on %s', (framework) => {
   it('fails none of at least 15,000 requests', { timeout: 120_000 }, async () => {
     const { child, port } = await start(framework, {
       readyDelayMs: 3_000,

@@ -1,9 +1,10 @@
 /** A service that a test ends with a real signal: `serve.ts <framework> <options as JSON>`. */
-import { Controller, Get, Post, Req } from '@nestjs/common';
+import { Controller, type DynamicModule, Get, Post, Req } from '@nestjs/common';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
 import { startExpress, startFastify, startNest } from 'kit-tooling/apps';
 import { healthRoutes } from '../../src/express.js';
 import { healthPlugin } from '../../src/fastify.js';
@@ -77,13 +78,23 @@ const frameworks: Record<string, () => Promise<{ server: Server; close?(): Promi
       app.get('/slow', (request) => handlers.slow!(request.raw));
       app.post('/upload', (request) => handlers.upload!(request.raw));
     }),
-  nest: () =>
-    startNest({
-      module: class AppModule {},
-      imports: [HealthModule.forRoot({ health })],
-      controllers: [WorkController],
+  'nest on express': () => startNest(nestModule()),
+  'nest on fastify': () =>
+    startNest(nestModule(), 'fastify', (app) => {
+      const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
+      fastify.addContentTypeParser('application/octet-stream', (_request, payload, done) =>
+        done(null, payload),
+      );
     }),
 };
+
+function nestModule(): DynamicModule {
+  return {
+    module: class AppModule {},
+    imports: [HealthModule.forRoot({ health })],
+    controllers: [WorkController],
+  };
+}
 
 const { server, close } = await frameworks[framework]!();
 const say = (text: string) => process.stdout.write(`${text}\n`);
