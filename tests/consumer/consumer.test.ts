@@ -36,6 +36,7 @@ async function pack(name: string): Promise<string> {
 async function install(fixture: string): Promise<string> {
   const folder = join(outside, fixture);
   cpSync(join(fixtures, fixture), folder, { recursive: true });
+  cpSync(join(fixtures, 'scenario.cjs'), join(folder, 'scenario.cjs'));
   const manifest = join(folder, 'package.json');
   const { dependencies, ...rest } = JSON.parse(readFileSync(manifest, 'utf8'));
   for (const name of packages) dependencies[`@kit/${name}`] = `file:${tarballs[name]}`;
