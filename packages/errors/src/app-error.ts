@@ -1,5 +1,6 @@
 import { defaultGrpcStatus, type GrpcStatusName } from './grpc-codes.js';
 import { read } from './read.js';
+import { isoNow } from './timestamp.js';
 import { currentTraceIds, newTraceIds, type TraceIds } from './trace-port.js';
 
 /** One invalid field of an input: an element of `errors` in the response body. */
@@ -102,7 +103,7 @@ export class AppError<Code extends string = string, Details = unknown> extends E
     this.#traced = current !== undefined;
     this.#ids = current ?? newTraceIds();
     this.traceId = this.#ids.traceId;
-    this.timestamp = new Date().toISOString();
+    this.timestamp = isoNow();
     this.expose = init.expose ?? init.status < 500;
     this.retryable = init.retryable ?? false;
     if (init.retryAfterMs !== undefined) this.retryAfterMs = init.retryAfterMs;

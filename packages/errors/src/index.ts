@@ -34,6 +34,7 @@ export {
   nodeContext,
   type NodeRequest,
   type RequestErrorHandler,
+  type RequestHandler,
 } from './request-errors.js';
 export {
   createErrorResponder,

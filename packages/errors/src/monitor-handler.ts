@@ -4,6 +4,7 @@ import { commonErrors } from './common-errors.js';
 import { createErrorResponder } from './respond.js';
 import type { Answer } from './send.js';
 
+/** The options of `monitorHandler` in each adapter. */
 export interface MonitorHandlerOptions<Request> {
   /** Says whether this request may see the errors. Only `true` lets it; a throw or a rejection refuses. */
   authorize: (request: Request) => boolean | Promise<boolean>;
@@ -13,6 +14,7 @@ export interface MonitorHandlerOptions<Request> {
  * The answer of the admin route: the monitor's snapshot for whom `authorize` lets see it, else a problem with status 403.
  *
  * @throws TypeError without an `authorize` function: there is no open route for this
+ * @internal
  */
 export function createMonitorAnswers<Request>(
   monitor: Pick<ErrorMonitor, 'snapshot'>,

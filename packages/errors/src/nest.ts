@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   Catch,
@@ -20,7 +19,8 @@ import {
   type MonitorHandlerOptions,
   nodeContext,
   type NodeRequest,
-  type ReplyLike,
+  type RequestErrorHandler,
+  type RequestHandler,
   sendAnswer,
 } from './index.js';
 
@@ -31,6 +31,8 @@ export const ERRORS_OPTIONS = Symbol.for('@kit/errors.options');
 export type ErrorsModuleAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<ErrorHandlingOptions>, 'inject' | 'useFactory'>;
 
+type Response = Parameters<RequestErrorHandler>[1];
+
 class ErrorsFilter implements ExceptionFilter {
   readonly #handle;
   constructor(options?: ErrorHandlingOptions) {
@@ -40,7 +42,7 @@ class ErrorsFilter implements ExceptionFilter {
     // A queue or a socket has no response; Nest's own handling answers there.
     if (host.getType<string>() !== 'http') return;
     const http = host.switchToHttp();
-    const response = http.getResponse<ServerResponse | ReplyLike>();
+    const response = http.getResponse<Response>();
     this.#handle(exception, response, nodeContext(http.getRequest<NodeRequest>()));
   }
 }
@@ -82,8 +84,8 @@ export function validationExceptionFactory(errors: ValidationError[]): AppError 
  */
 export function monitorHandler(
   monitor: Pick<ErrorMonitor, 'snapshot'>,
-  options: MonitorHandlerOptions<IncomingMessage>,
-): (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void {
+  options: MonitorHandlerOptions<Parameters<RequestHandler>[0]>,
+): RequestHandler {
   const answer = createMonitorAnswers(monitor, options);
   return (request, response, next) => {
     answer(request, nodeContext(request)).then((ready) => sendAnswer(response, ready), next);

@@ -77,7 +77,8 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
   const { code, status, traceId } = appError;
   const { path, method, typeBaseUrl } = options;
   const message = publicMessage(appError);
-  const problem: Writable<ProblemDetails> = {
+  // In the order in which they are written; a spread for the optional ones would double the time.
+  const problem: Partial<Writable<ProblemDetails>> = {
     type: typeBaseUrl === undefined ? 'about:blank' : `${checkTypeBaseUrl(typeBaseUrl)}${code}`,
     title: typeBaseUrl === undefined ? (STATUS_CODES[status] ?? appError.title) : appError.title,
     status,
@@ -86,11 +87,11 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
     code,
     message,
     timestamp: appError.timestamp,
-    ...(path === undefined ? undefined : { path: withoutQuery(path) }),
-    ...(method === undefined ? undefined : { method }),
-    traceId,
-    requestId: appError.requestId,
   };
+  if (path !== undefined) problem.path = withoutQuery(path);
+  if (method !== undefined) problem.method = method;
+  problem.traceId = traceId;
+  problem.requestId = appError.requestId;
   if (appError.expose) {
     if (appError.errors) problem.errors = appError.errors.map(showFieldError);
     if (appError.details !== undefined) problem.details = toPlain(appError.details, { purpose: 'show' });
@@ -99,7 +100,7 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
     const stack = readString(originOf(appError), 'stack');
     if (stack !== undefined) problem.stack = stack;
   }
-  return problem;
+  return problem as ProblemDetails;
 }
 
 /** The base URL with one slash at its end; checked once a value. */

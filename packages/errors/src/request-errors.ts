@@ -2,7 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createErrorResponder, type ErrorContext, type ErrorHandlingOptions } from './respond.js';
 import { type ReplyLike, sendAnswer } from './send.js';
 
-/** Answers one request's errors. */
+/**
+ * A handler in the manner of `node:http`.
+ *
+ * @internal
+ */
+export type RequestHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
+ * Answers one request's errors.
+ *
+ * @internal
+ */
 export type RequestErrorHandler = (
   thrown: unknown,
   response: ServerResponse | ReplyLike,
@@ -14,6 +29,7 @@ export type RequestErrorHandler = (
  * comes here twice with the same error is counted once.
  *
  * @throws TypeError or RangeError for wrong options
+ * @internal
  */
 export function createRequestErrorHandler(options?: ErrorHandlingOptions): RequestErrorHandler {
   const respond = createErrorResponder(options);
@@ -21,14 +37,18 @@ export function createRequestErrorHandler(options?: ErrorHandlingOptions): Reque
     const raw = ('raw' in response ? response.raw : response) as { [answered]?: unknown };
     if (answered in raw && raw[answered] === thrown) return;
     raw[answered] = thrown;
-    sendAnswer(response, respond(thrown, context));
+    sendAnswer(response, respond(thrown, context), (failure) => respond(failure, context));
   };
 }
 
 // On the response and not in a WeakMap, which costs the garbage collector more than all else here.
 const answered = Symbol('answered');
 
-/** Method, path and route template of a request of Express or of Nest on either platform. */
+/**
+ * Method, path and route template of a request of Express or of Nest on either platform.
+ *
+ * @internal
+ */
 export function nodeContext(request: NodeRequest): ErrorContext {
   const url = request.originalUrl ?? request.url ?? '/';
   const path = pathOf(url);
@@ -37,7 +57,11 @@ export function nodeContext(request: NodeRequest): ErrorContext {
   return { method: request.method, path, endpoint };
 }
 
-/** A request as Node and Express describe it. */
+/**
+ * A request as Node and Express describe it.
+ *
+ * @internal
+ */
 export type NodeRequest = Pick<IncomingMessage, 'method' | 'url'> & {
   originalUrl?: string;
   /** Express. */

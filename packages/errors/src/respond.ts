@@ -136,14 +136,15 @@ function complain(logger: ErrorLogger | false, problem: string, failure: unknown
   log(logger, 'warn', problem, () => ({ err: describeError(failure) }));
 }
 
-function headersFor({ retryAfterMs }: AppError): Record<string, string> {
-  const headers: Record<string, string> = { 'content-type': problemMediaType, 'cache-control': 'no-store' };
-  if (typeof retryAfterMs === 'number' && retryAfterMs >= 0 && Number.isFinite(retryAfterMs)) {
-    // Whole seconds (RFC 9110 §10.2.3), rounded up: an early retry would be refused again.
-    headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));
+function headersFor({ retryAfterMs }: AppError): Readonly<Record<string, string>> {
+  if (typeof retryAfterMs !== 'number' || !(retryAfterMs >= 0) || !Number.isFinite(retryAfterMs)) {
+    return problemHeaders;
   }
-  return headers;
+  // Whole seconds (RFC 9110 §10.2.3), rounded up: an early retry would be refused again.
+  return { ...problemHeaders, 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
 }
+
+const problemHeaders = Object.freeze({ 'content-type': problemMediaType, 'cache-control': 'no-store' });
 
 function logError(logger: ErrorLogger, error: AppError, context: ErrorContext): void {
   const { code, status, fullTraceId, traceId, detailsProblem } = error;

@@ -1,3 +1,4 @@
+import { isoNow } from './timestamp.js';
 import { currentTraceIds, newTraceIds } from './trace-port.js';
 
 /** The body of a successful response, the counterpart of a problem. */
@@ -21,5 +22,5 @@ export interface SuccessEnvelope<Data> {
  */
 export function successEnvelope<Data>(data: Data): SuccessEnvelope<Data> {
   const { traceId, requestId } = currentTraceIds() ?? newTraceIds();
-  return { data, traceId, requestId, timestamp: new Date().toISOString() };
+  return { data, traceId, requestId, timestamp: isoNow() };
 }

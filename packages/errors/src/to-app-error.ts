@@ -1,11 +1,13 @@
 import { adoptCurrentTrace, AppError, isAppError } from './app-error.js';
 import { type AnyCatalogue, isErrorCode } from './catalogue.js';
-import { mapDatabaseError } from './mapping/database.js';
+import { isBareError } from './mapping/bare.js';
+import { isConnectionSentence, mapDatabaseError } from './mapping/database.js';
 import { mapBodyParserError, mapFastifyError, mapHttpError, mapNestException } from './mapping/frameworks.js';
 import { mapResilienceError } from './mapping/kit.js';
 import { mapNetworkError } from './mapping/network.js';
 import { type ErrorMapper, standIn } from './mapping/stand-in.js';
 import { mapSchemaError } from './mapping/validation.js';
+import { readString } from './read.js';
 
 /** How foreign errors are mapped. */
 export interface ToAppErrorOptions {
@@ -40,6 +42,7 @@ export function toAppError(thrown: unknown, options: ToAppErrorOptions = {}): Ap
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) {
     return standIn('SYS_INTERNAL_ERROR', thrown);
   }
+  if (isBareError(thrown)) return standIn(bareErrorCode(thrown), thrown);
   for (const mapper of builtIn) {
     const mapped = mapper(thrown);
     if (mapped) return mapped;
@@ -49,6 +52,11 @@ export function toAppError(thrown: unknown, options: ToAppErrorOptions = {}): Ap
     mapHttpError(thrown) ??
     standIn('SYS_INTERNAL_ERROR', thrown)
   );
+}
+
+/** Some drivers say only by their sentence that the connection is gone. */
+function bareErrorCode(error: Error): 'SYS_UNAVAILABLE' | 'SYS_INTERNAL_ERROR' {
+  return isConnectionSentence(readString(error, 'message') ?? '') ? 'SYS_UNAVAILABLE' : 'SYS_INTERNAL_ERROR';
 }
 
 const builtIn: readonly ErrorMapper[] = [

@@ -96,3 +96,33 @@ describe('toAppError', () => {
     expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe(code);
   });
 });
+
+describe('an Error with nothing on it', () => {
+  it.each([
+    [new Error('the ledger is away'), 'SYS_INTERNAL_ERROR'],
+    [new Error('wrapped', { cause: Object.assign(new Error('x'), { code: '23505' }) }), 'SYS_INTERNAL_ERROR'],
+    [new Error('Connection terminated unexpectedly'), 'SYS_UNAVAILABLE'],
+    [new Error('select 1 - Connection terminated unexpectedly'), 'SYS_UNAVAILABLE'],
+  ])('is told by its message alone: %s', (error, code) => {
+    expect(toAppError(error)).toMatchObject({ code, cause: error });
+  });
+
+  it('is not taken for bare when a mark cannot be enumerated or is inherited', () => {
+    class Missing extends Error {
+      get status() {
+        return 404;
+      }
+    }
+    const hidden = Object.defineProperty(new Error('x'), 'code', { value: '23505' });
+    expect(toAppError(hidden).code).toBe('RES_ALREADY_EXISTS');
+    expect(toAppError(new Missing('x')).code).toBe('RES_NOT_FOUND');
+  });
+
+  it('may be a proxy whose traps throw', () => {
+    const fail = () => {
+      throw new Error('trap');
+    };
+    const hostile = new Proxy(new Error('x'), { ownKeys: fail, getPrototypeOf: fail });
+    expect(toAppError(hostile).code).toBe('SYS_INTERNAL_ERROR');
+  });
+});

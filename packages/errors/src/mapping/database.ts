@@ -131,11 +131,13 @@ function connectionCode(error: unknown): Outcome {
   if (name === 'KnexTimeoutError' || name === 'MaxRetriesPerRequestError') return 'SYS_UNAVAILABLE';
   if (name !== 'TypeError' && connectionCodes.has(readString(error, 'code') ?? '')) return 'SYS_UNAVAILABLE';
   if (read(error, 'fatal') === true && readString(error, 'code') === 'ETIMEDOUT') return 'SYS_UNAVAILABLE';
+  return isConnectionSentence(readString(error, 'message') ?? '') ? 'SYS_UNAVAILABLE' : undefined;
+}
+
+/** Whether a driver says with these words, and with nothing else, that the connection is gone. */
+export function isConnectionSentence(message: string): boolean {
   // knex puts the statement in front of the driver's sentence.
-  const message = readString(error, 'message') ?? '';
-  return message.length < 10_000 && connectionSentences.some((sentence) => message.endsWith(sentence))
-    ? 'SYS_UNAVAILABLE'
-    : undefined;
+  return message.length < 10_000 && connectionSentences.some((sentence) => message.endsWith(sentence));
 }
 
 const connectionCodes = new Set([
