@@ -4,6 +4,7 @@ import {
   createInbox,
   createOutbox,
   createOutboxRelay,
+  createTransactionManager,
   type OutboxMessage,
   type OutboxRelay,
 } from '../src/index.js';
@@ -78,6 +79,15 @@ describe.each(engines)('the outbox on %s', (engine) => {
   it('wakes on the commit, long before the poll', async () => {
     const published: unknown[] = [];
     relay({ publish: async (batch) => void published.push(...batch), pollMs: 600_000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await add('t', 1);
+    await eventually(() => published.length === 1);
+  });
+
+  it('wakes the relay of another manager on the same knex', async () => {
+    const published: unknown[] = [];
+    const other = createTransactionManager({ name: 'relay', primary: database.knex });
+    relay({ publish: async (batch) => void published.push(...batch), pollMs: 600_000 }, other);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await add('t', 1);
     await eventually(() => published.length === 1);
