@@ -26,7 +26,6 @@ describe('the breaker of a partner', () => {
       ({ body }) => body.code === 'SYS_PARTNER_UNAVAILABLE',
     );
     expect(refused.status).toBe(503);
-    // The breaker stays open for 300 ms, and the header counts in seconds.
     expect(refused.headers.get('retry-after')).toBe('1');
     expect(platform.service.stdout).toContain('[Breaker] order-service: closed -> open');
     const { body: page } = await platform.request('/metrics');
@@ -45,6 +44,25 @@ describe('the breaker of a partner', () => {
       (text) => /kit_breaker_state\{[^}]*name="order-service"[^}]*\} 0/.test(text),
     );
     expect(platform.service.stdout).toMatch(/\[Breaker\] order-service: half-open -> closed/);
+  });
+});
+
+describe('a breaker that stays open for a while', () => {
+  it('tells the caller with Retry-After, in seconds', async () => {
+    const patient = await startPlatform({ BREAKER_OPEN_MS: '600000' });
+    try {
+      await patient.breakPartner('order', { errorRate: 1 });
+      const refused = await eventually(
+        () => patient.pay(),
+        ({ body }) => body.code === 'SYS_PARTNER_UNAVAILABLE',
+      );
+      expect(refused.status).toBe(503);
+      const seconds = Number(refused.headers.get('retry-after'));
+      expect(seconds).toBeGreaterThan(500);
+      expect(seconds).toBeLessThanOrEqual(600);
+    } finally {
+      await patient.stop();
+    }
   });
 });
 

@@ -67,6 +67,28 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     }
   });
 
+  it('shows in health and metrics what the outbox holds back while Redis is away, and lets it go after', async () => {
+    const held = async () => {
+      const { body } = await platform.request('/health');
+      const checks = body.checks as { name: string; metadata?: { backlog?: number } }[];
+      return checks.find(({ name }) => name === 'outbox')?.metadata?.backlog;
+    };
+    const heldOnMetrics = async () => {
+      const { body } = await platform.request('/metrics');
+      return Number(/kit_outbox_backlog\{[^}]*\} (\d+)/.exec(body)?.[1]);
+    };
+    const isEmpty = (size: number | undefined) => size === 0;
+    const { body: paid } = await platform.pay({ amount: 300 });
+    await eventually(held, isEmpty);
+    await server.kill();
+    expect((await refund(paid.id, 10)).status).toBe(201);
+    await eventually(held, (size) => size === 1);
+    await eventually(heldOnMetrics, (size) => size === 1);
+    await server.restart();
+    await eventually(held, isEmpty);
+    await eventually(heldOnMetrics, isEmpty);
+  }, 60_000);
+
   it('goes on taking payments and reading them while Redis is away', async () => {
     await server.kill();
     const paid = await platform.pay();
