@@ -5,14 +5,7 @@ export interface ObservedChannels {
   'kit:breaker:rejected': { name: string; reason: string };
   'kit:breaker:retried': { name: string };
   'kit:breaker:stale': { name: string };
-  'kit:tx:settled': {
-    name: string;
-    mode: string;
-    outcome: string;
-    durationMs: number;
-    /** Not on every version: the transaction was doomed before its end. */
-    rollbackOnly?: boolean;
-  };
+  'kit:tx:settled': { name: string; mode: string; outcome: string; durationMs: number };
   'kit:tx:retried': { name: string; code: string };
   'kit:tx:saga-step': { name: string; step: string; phase: string; outcome: string; durationMs: number };
   'kit:tx:saga-settled': { name: string; outcome: string; durationMs: number; id?: string };

@@ -24,6 +24,8 @@ export { isMetricConflictError, MetricConflictError } from './errors.js';
 /** @internal What the adapters share. */
 export { checkMetrics } from './arguments.js';
 /** @internal */
+export { createExpressPage, type ExpressPage, type ExpressPageOptions } from './express-page.js';
+/** @internal */
 export { createExpressRoutes, type ExpressRouteOf } from './express-route.js';
 /** @internal */
 export { mountOnAdapter } from './nest-mount.js';

@@ -16,13 +16,14 @@ function observeTx(instruments: Instruments): Observers {
     labels: ['manager', 'code'],
   });
   const rollbackOnly = instruments.counter('kit_tx_rollback_only_total', {
-    help: 'Transactions that were marked rollback-only before their end.',
+    help: 'Write transactions that were rolled back, for whatever reason; marked rollback-only or not.',
     labels: ['manager'],
   });
   return {
-    'kit:tx:settled': ({ name, mode, outcome, durationMs, rollbackOnly: doomed }) => {
+    'kit:tx:settled': ({ name, mode, outcome, durationMs }) => {
       duration.child(name, mode, outcome).observe(durationMs / 1_000);
-      rollbackOnly.child(name).inc(doomed === true ? 1 : 0);
+      // The 0 of a commit makes the first rollback an increase from something.
+      if (mode === 'write') rollbackOnly.child(name).inc(outcome === 'rolled-back' ? 1 : 0);
     },
     'kit:tx:retried': ({ name, code }) => retries.child(name, code).inc(),
   };

@@ -75,8 +75,8 @@ describe('observeKit', () => {
       mode: 'write',
       outcome: 'rolled-back',
       durationMs: 20,
-      rollbackOnly: true,
     });
+    publish('kit:tx:settled', { name: 'payment', mode: 'nested', outcome: 'rolled-back', durationMs: 5 });
     publish('kit:tx:retried', { name: 'payment', code: '40001', attempt: 2 } as never);
     publish('kit:tx:saga-step', {
       name: 'pay',

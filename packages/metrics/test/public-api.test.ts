@@ -16,6 +16,7 @@ describe('the public API', () => {
         'MetricConflictError',
         'checkMetrics',
         'clusterMetrics',
+        'createExpressPage',
         'createExpressRoutes',
         'createMetrics',
         'instrumentCache',

@@ -180,6 +180,11 @@ describe('what takes metrics and something to measure, given something else', ()
     ['instrumentQueue of a name', () => instrumentQueue(metrics, 'mail' as never), /queue must have a name/],
     ['instrumentSagas of nothing', () => instrumentSagas(metrics, null as never), /sagas must have list\(\)/],
     ['metricsMiddleware of nothing', () => metricsMiddleware(undefined as never), /metrics must be/],
+    [
+      'metricsMiddleware with a path that is none',
+      () => metricsMiddleware({ metrics: newMetrics(), path: 'metrics' }),
+      /path must be a string that starts with \/, got/,
+    ],
     ['metricsHandler of nothing', () => metricsHandler({} as never), /metrics must be/],
   ])('%s', (_name, use, message) => {
     expect(use).toThrow(message);

@@ -71,7 +71,7 @@ export const databaseDashboard: DashboardSpec = {
       queries: [[rate('kit_tx_retries_total', 'manager, code'), '{{manager}} {{code}}']],
     },
     {
-      title: 'Marked rollback-only',
+      title: 'Rollbacks of write transactions',
       unit: 'ops',
       queries: [[rate('kit_tx_rollback_only_total', 'manager'), '{{manager}}']],
     },
