@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type HeldRequests, holdRequests } from './held-requests.js';
 
 /** Empties a server of its connections without cutting a request. @internal */
 export interface Drain {
@@ -11,8 +13,12 @@ export interface Drain {
 }
 
 const pollMs = 50;
-/** A server under full load may never have such a turn. */
-const maxQuietWaitMs = 1_000;
+/** How long nobody may have connected and nobody been answered before the server stops listening. */
+const quietMs = 50;
+const quietPollMs = 5;
+/** Clients that do not wait for each other's answers never fall quiet: then a turn that accepts nothing must do. */
+const maxQuietWaitMs = 500;
+const maxTurnWaitMs = 1_000;
 /** How long an opened connection may stay silent before nobody will use it: browsers open some in advance. */
 const silenceMs = 1_000;
 
@@ -20,8 +26,12 @@ const silenceMs = 1_000;
 export function createDrain(server: Server): Drain {
   const sockets = new Map<Socket, number>();
   const inFlight = new Set<ServerResponse>();
+  let held: HeldRequests | undefined;
   let isLeaving = false;
   let accepted = 0;
+  let answered = 0;
+  /** Most requests at work at once since the goodbye: about as many clients there are. */
+  let peak = 0;
 
   const onConnection = (socket: Socket) => {
     accepted += 1;
@@ -30,8 +40,13 @@ export function createDrain(server: Server): Drain {
   };
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
     inFlight.add(res);
-    res.once('close', () => inFlight.delete(res));
-    if (isLeaving) announce(res, req);
+    res.once('close', () => {
+      answered += 1;
+      inFlight.delete(res);
+    });
+    if (!isLeaving) return;
+    peak = Math.max(peak, inFlight.size);
+    announce(res, req);
   };
   server.prependListener('connection', onConnection);
   // Before the framework's listener, which may answer in the same tick.
@@ -45,9 +60,25 @@ export function createDrain(server: Server): Drain {
     }
   };
 
-  /** What waits to be accepted when the server closes is reset: close after a turn that accepted nothing. */
-  const emptyAcceptQueue = async () => {
-    const giveUpAt = performance.now() + maxQuietWaitMs;
+  /**
+   * What waits to be accepted when a server closes is reset by the kernel, whatever the server does. But a client that
+   * waits for an answer opens no connection: while requests are held back, soon all do, and the queue stays empty.
+   */
+  const awaitQuiet = async (waiting: HeldRequests) => {
+    const startedAt = performance.now();
+    let quietSince = startedAt;
+    for (;;) {
+      const before = accepted + answered;
+      // A sleep, not a spin: the clients may share this machine.
+      await delay(quietPollMs);
+      // Timers come before the accepts of their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      const now = performance.now();
+      if (accepted + answered !== before) quietSince = now;
+      const isEverybodyHere = inFlight.size + waiting.count >= peak;
+      if (now - startedAt >= maxQuietWaitMs || (isEverybodyHere && now - quietSince >= quietMs)) break;
+    }
+    const giveUpAt = performance.now() + maxTurnWaitMs;
     for (let before = -1; accepted !== before && performance.now() < giveUpAt;) {
       before = accepted;
       await new Promise((resolve) => setImmediate(resolve));
@@ -60,8 +91,10 @@ export function createDrain(server: Server): Drain {
       for (const res of inFlight) announce(res, res.req);
     },
     async finish(timeoutMs) {
-      await emptyAcceptQueue();
+      held = holdRequests(server);
+      await awaitQuiet(held);
       const closed = new Promise<true>((resolve) => server.close(() => resolve(true)));
+      held.release();
       // Node closes what is idle now; a connection that falls idle later would be waited for.
       const poll = setInterval(closeUnused, pollMs);
       let timer: NodeJS.Timeout | undefined;
@@ -79,6 +112,7 @@ export function createDrain(server: Server): Drain {
       return isClean;
     },
     close() {
+      held?.release();
       server.removeListener('connection', onConnection);
       server.removeListener('request', onRequest);
     },

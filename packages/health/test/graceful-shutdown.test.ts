@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer, get } from 'node:http';
+import { Agent, createServer, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -162,6 +162,20 @@ describe('gracefulShutdown, in process', () => {
     expect(process.listenerCount('SIGUSR2')).toBe(before);
     expect(server.listenerCount('request')).toBe(1);
     await handle[Symbol.asyncDispose]();
+  });
+
+  it('answers who connects at the instant in which the server stops listening', async () => {
+    const { handle, port, server } = await setUp();
+    const down = handle.shutdown();
+    const calls = Array.from({ length: 20 }, async () => {
+      const [response] = (await once(get({ port, host: '127.0.0.1' }), 'response')) as [IncomingMessage];
+      response.resume();
+      await once(response, 'end');
+      return `${response.statusCode} ${response.headers.connection}`;
+    });
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['200 close']));
+    expect(await down).toBe(0);
+    expect(server.listenerCount('request')).toBe(1);
   });
 
   it('cuts an upgraded connection at the end of the drain', async () => {
