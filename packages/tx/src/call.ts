@@ -48,6 +48,7 @@ export async function callInScope<T>(
 }
 
 export async function outcomeOf<T>(frame: Frame, abort: Abort, fn: Work<T>): Promise<Result<T>> {
+  if (abort.reason !== undefined) return { ok: false, error: abort.reason.error };
   const context: RunContext = {
     get signal() {
       return abort.signal;

@@ -14,7 +14,7 @@ export type Frame = FrameBase &
   (
     | { readonly kind: 'tx'; readonly scope: Scope }
     | { readonly kind: 'read'; readonly read: ReadScope }
-    | { readonly kind: 'none' }
+    | { readonly kind: 'none'; readonly readOnly?: boolean | undefined }
   );
 
 interface FrameBase {

@@ -21,6 +21,7 @@ export const mysqlEngine: Engine = {
   kind: 'mysql',
   isolations: ['read uncommitted', 'read committed', 'repeatable read', 'serializable'],
   defaultIsolation: 'repeatable read',
+  textRules: { executableComments: true },
   canCancel: true,
 
   async begin(client, connection, options) {
@@ -82,9 +83,7 @@ export const mysqlEngine: Engine = {
   },
 
   endsTransaction(sql, active) {
-    return leadingWords(sql, { executableComments: true }).some(({ words, text }) =>
-      endsIt(words, text, active),
-    );
+    return leadingWords(sql, mysqlEngine.textRules).some(({ words, text }) => endsIt(words, text, active));
   },
 
   isRetryable: (error) => [1213, 1205, 1020].includes((error as MysqlError | null)?.errno ?? 0),

@@ -22,6 +22,7 @@ export const postgresEngine: Engine = {
   kind: 'postgres',
   isolations: ['read uncommitted', 'read committed', 'repeatable read', 'serializable'],
   defaultIsolation: 'read committed',
+  textRules: { dollarQuotes: true },
   canCancel: true,
 
   async begin(client, connection, options) {
@@ -64,7 +65,7 @@ export const postgresEngine: Engine = {
   },
 
   endsTransaction(sql) {
-    return leadingWords(sql, { dollarQuotes: true }).some(({ words: [first, second] }) =>
+    return leadingWords(sql, postgresEngine.textRules).some(({ words: [first, second] }) =>
       first === 'prepare' ? second === 'transaction' : controlWords.has(first ?? ''),
     );
   },

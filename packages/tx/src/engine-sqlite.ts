@@ -18,6 +18,7 @@ export const sqliteEngine: Engine = {
   kind: 'sqlite',
   isolations: ['serializable'],
   defaultIsolation: 'serializable',
+  textRules: {},
   canCancel: false,
 
   async begin(client, connection, options) {
@@ -39,7 +40,9 @@ export const sqliteEngine: Engine = {
   truthAfterError: (_client, connection) => Promise.resolve(sqliteEngine.truth(connection)),
 
   endsTransaction(sql) {
-    return leadingWords(sql, {}).some(({ words: [first] }) => controlWords.has(first ?? ''));
+    return leadingWords(sql, sqliteEngine.textRules).some(({ words: [first] }) =>
+      controlWords.has(first ?? ''),
+    );
   },
 
   isRetryable: (error) => (error as { code?: string } | null)?.code?.startsWith?.('SQLITE_BUSY') === true,

@@ -1,5 +1,6 @@
 import type { Isolation } from './options.js';
 import type { Connection, KnexClient } from './knex-port.js';
+import type { TextRules } from './statement.js';
 
 export interface BeginOptions {
   isolation?: Isolation | undefined;
@@ -16,6 +17,7 @@ export interface Engine {
   readonly kind: 'postgres' | 'mysql' | 'sqlite';
   readonly isolations: readonly Isolation[];
   readonly defaultIsolation: Isolation;
+  readonly textRules: TextRules;
   begin(client: KnexClient, connection: Connection, options: BeginOptions): Promise<void>;
   /** Commits; the server's answer, and with `wantPosition` where the commit is in its log. */
   commit(

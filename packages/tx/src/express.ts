@@ -1,5 +1,16 @@
 import type { Request, RequestHandler } from 'express';
-import { createIdempotencyHandler, createTxHandler, type HttpIdempotencyOptions } from './index.js';
+import {
+  createIdempotencyHandler,
+  createTxHandler,
+  type HttpIdempotencyOptions,
+  type TransactionManager,
+} from './index.js';
+
+/** What the other frameworks' adapters take too. The context is one for all managers, so it needs none. */
+export interface TxMiddlewareOptions {
+  manager?: TransactionManager | undefined;
+  tm?: TransactionManager | undefined;
+}
 
 /**
  * Answers a request whose `Idempotency-Key` and body came before with the stored response; mount it after the body parser.
@@ -26,6 +37,6 @@ export function idempotencyMiddleware(options: HttpIdempotencyOptions<Request>):
  * import { txMiddleware } from '@kit/tx/express';
  * express().use(txMiddleware());
  */
-export function txMiddleware(): RequestHandler {
+export function txMiddleware(_options: TxMiddlewareOptions = {}): RequestHandler {
   return createTxHandler();
 }

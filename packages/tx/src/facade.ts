@@ -210,12 +210,22 @@ function placeOf(core: Core, boundFrame: Frame | undefined): Frame | undefined {
   const frame = currentFrame(core.client) ?? boundFrame;
   const test = testState(core.client).physical;
   if (test === undefined || frame?.kind === 'tx') return frame;
-  return { client: core.client, parent: undefined, domain: core.domain, kind: 'tx', scope: looseScope(test) };
+  return {
+    client: core.client,
+    parent: undefined,
+    domain: core.domain,
+    kind: 'tx',
+    scope: looseScope(test, frame),
+  };
 }
 
 /** In a test transaction a statement outside all scopes belongs to whatever savepoint is open. */
-function looseScope(test: Scope['physical']): Scope {
-  return createScope(test, test.gate.top as Scope['level'], 'of the test transaction', { loose: true });
+function looseScope(test: Scope['physical'], frame: Frame | undefined): Scope {
+  const readOnly = frame?.kind === 'none' && frame.readOnly === true;
+  return createScope(test, test.gate.top as Scope['level'], 'of the test transaction', {
+    loose: true,
+    readOnly,
+  });
 }
 
 /** Outside the test it would have been a transaction of its own, whose failure harms nothing else. */

@@ -15,6 +15,7 @@ import {
   checkManagerOptions,
   checkObject,
   checkRunOptions,
+  show,
   type ReadOptions,
   type RunOptions,
   type TransactionManagerOptions,
@@ -33,7 +34,7 @@ export interface TransactionManager {
   /** Runs `fn` in a transaction as the options say; resolves after COMMIT and its hooks. */
   run<T>(fn: Work<T>): Promise<T>;
   run<T>(options: RunOptions, fn: Work<T>): Promise<T>;
-  /** Runs `fn` read-only: on a replica if there is one, without BEGIN unless `snapshot`. Joins an active transaction. */
+  /** Runs `fn` read-only: on a replica if there is one, without BEGIN unless `snapshot`. Joins an active transaction, where SQL that writes is refused. */
   read<T>(fn: Work<T>): Promise<T>;
   read<T>(options: ReadOptions, fn: Work<T>): Promise<T>;
   /** `fn` runs, awaited, once the transaction is committed and its connection released. @throws KIT_TX_PROPAGATION without a transaction */
@@ -117,17 +118,18 @@ export function createTransactionManager(options: TransactionManagerOptions): Tr
     [Symbol.asyncDispose]: () => manager.close(),
   };
   managerRegistry().set(name, manager);
-  cores.set(manager, core);
-  return manager;
+  // Not enumerable: a manager that is logged or compared shows what it is for.
+  return Object.defineProperty(manager, coreKey, { value: core });
 }
 
-const cores = new WeakMap<TransactionManager, Core>();
+/** On the manager itself, so that another copy of the package (CJS beside ESM) finds it too. */
+const coreKey = Symbol.for('@kit/tx/core');
 
 /** The inside of a manager, for the parts of this package that build on it. */
 export function coreOf(manager: TransactionManager): Core {
-  const core = cores.get(manager);
+  const core = (manager as { [coreKey]?: Core } | null | undefined)?.[coreKey];
   if (core === undefined)
-    throw new TypeError('manager must come from createTransactionManager of this copy of @kit/tx');
+    throw new TypeError(`manager must come from createTransactionManager, got ${show(manager)}`);
   return core;
 }
 

@@ -14,7 +14,7 @@ import { testState } from './test-state.js';
 export async function propagate<T>(core: Core, options: RunOptions, fn: Work<T>): Promise<T> {
   const frame = currentFrame(core.client);
   if (options.readOnly === true) return propagateRead(core, options, fn, false);
-  if (frame?.kind === 'read')
+  if (frame?.kind === 'read' || (frame?.kind === 'none' && frame.readOnly === true))
     throw new PropagationError(
       `tm.run of "${core.name}" was called inside tm.read, which only reads; use tm.run around both`,
     );
@@ -103,6 +103,7 @@ async function runOutside<T>(core: Core, options: RunOptions, fn: Work<T>): Prom
     parent: currentContext().frame,
     domain: core.domain,
     kind: 'none',
+    readOnly: options.readOnly === true,
   } as const;
   const result = await outcomeOf(frame, abort, fn);
   abort.dispose();
@@ -115,7 +116,7 @@ function refuseInner(core: Core, active: Scope, options: RunOptions): void {
     throw new PropagationError(
       `durable: this call of "${core.name}" is inside a transaction whose end it cannot vouch for`,
     );
-  if (active.physical.readOnly)
+  if (active.physical.readOnly || active.readOnly)
     throw new PropagationError(
       `A transaction that only reads is active in "${core.name}"; it cannot be joined to write`,
     );

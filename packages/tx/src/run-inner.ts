@@ -1,7 +1,7 @@
 import { createAbort, type Abort } from './abort.js';
 import { callInScope, type Work } from './call.js';
 import { publishSettled, type TxSettledEvent } from './channels.js';
-import { currentContext, type Frame } from './context.js';
+import { currentContext, sharedState, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { discardCommitHooks } from './hooks.js';
 import type { RunOptions } from './options.js';
@@ -17,11 +17,13 @@ import {
 } from './scope.js';
 import { isSpared, judge } from './verdict.js';
 
-let labels = 0;
-
 /** Joins the active transaction. An error that escapes marks its level rollback-only. */
 export async function runJoined<T>(core: Core, parent: Scope, options: RunOptions, fn: Work<T>): Promise<T> {
-  const scope = createScope(parent.physical, parent.level, `${parent.label} (joined)`, { joined: true });
+  const readOnly = parent.readOnly || options.readOnly === true;
+  const scope = createScope(parent.physical, parent.level, `${parent.label} (joined)`, {
+    joined: true,
+    readOnly,
+  });
   return inside(parent, scope, async () => {
     const abort = innerAbort(core, options);
     try {
@@ -53,10 +55,9 @@ export async function runNested<T>(
   mode: TxSettledEvent['mode'] = 'nested',
 ): Promise<T> {
   const started = performance.now();
-  labels += 1;
-  const label = `kit_sp${labels}`;
+  const label = nextLabel(core);
   const level = createLevel(parentLevel, label);
-  const scope = createScope(physical, level, label);
+  const scope = createScope(physical, level, label, { readOnly: options.readOnly === true });
   return inside(parent, scope, async () => {
     await setSavepoint(scope);
     const abort = innerAbort(core, options);
@@ -91,6 +92,13 @@ export async function runNested<T>(
       }));
     }
   });
+}
+
+/** One count for all copies of the package: MySQL drops a savepoint when another takes its name. */
+function nextLabel(core: Core): string {
+  const savepoints = sharedState(core.client, 'savepoints', () => ({ count: 0 }));
+  savepoints.count += 1;
+  return `kit_sp${savepoints.count}`;
 }
 
 export function frameOf(core: Core, scope: Scope): Frame {

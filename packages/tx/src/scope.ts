@@ -66,6 +66,8 @@ export interface Scope {
   readonly joined: boolean;
   /** A single statement outside all scopes, in a test transaction. */
   readonly loose: boolean;
+  /** It, or a scope around it, is a `tm.read`. */
+  readonly readOnly: boolean;
   closed: boolean;
 }
 
@@ -73,11 +75,18 @@ export function createLevel(parent: TxLevel | undefined, label: string): TxLevel
   return { parent, label, hooks: [], rollbackChosen: false };
 }
 
+interface ScopeKind {
+  abort?: Abort;
+  joined?: boolean;
+  loose?: boolean;
+  readOnly?: boolean;
+}
+
 export function createScope(
   physical: Physical,
   level: TxLevel,
   label: string,
-  { abort, joined = false, loose = false }: { abort?: Abort; joined?: boolean; loose?: boolean } = {},
+  { abort, joined = false, loose = false, readOnly = false }: ScopeKind = {},
 ): Scope {
   return {
     label,
@@ -86,6 +95,7 @@ export function createScope(
     abort,
     joined,
     loose,
+    readOnly,
     inFlight: new Set(),
     streams: new Set(),
     children: new Set(),

@@ -22,6 +22,24 @@ export function leadingWords(sql: string, rules: TextRules): LeadingWords[] {
     .filter(({ words }) => words.length > 0);
 }
 
+/** Whether a statement in `sql` changes rows or tables, as far as its text tells: a function that writes is not seen. */
+export function mayWrite(sql: string, rules: TextRules): boolean {
+  return leadingWords(sql, rules).some(({ words: [first], text }) =>
+    first === 'with' ? writeInside.test(text) : writeWords.has(first ?? ''),
+  );
+}
+
+const writeWords = new Set(
+  (
+    'insert update delete replace merge upsert truncate create alter drop rename comment grant revoke ' +
+    'copy load vacuum reindex cluster refresh reassign'
+  ).split(' '),
+);
+
+/** In `WITH … AS (INSERT …)`, `WITH … DELETE FROM`; not in `FOR UPDATE`. */
+const writeInside =
+  /\b(insert\s+into|replace\s+into|merge\s+into|delete\s+from)\b|(?<!\bfor\s+(no\s+key\s+)?)\bupdate\b/i;
+
 const lower = (word: string) => word.toLowerCase();
 
 function split(sql: string, rules: TextRules): string[] {

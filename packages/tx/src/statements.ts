@@ -1,7 +1,8 @@
-import { TransactionHijackedError, UnexpectedRollbackError } from './errors.js';
+import { PropagationError, TransactionHijackedError, UnexpectedRollbackError } from './errors.js';
 import type { Engine } from './engine.js';
 import { messageOf } from './error-message.js';
 import { execute, type QueryObject } from './knex-port.js';
+import { mayWrite } from './statement.js';
 import { closedScopeError, type Physical, type Scope, type TxLevel } from './scope.js';
 
 /** Sends one of the user's statements through the gate, and looks at what it did to the transaction. */
@@ -13,6 +14,7 @@ export async function sendStatement(
   const { physical } = scope;
   if (scope.closed) throw closedScopeError(scope);
   refuseEnders(physical, query);
+  if (scope.readOnly) refuseWrites(scope, query);
   const sent = physical.gate.run(scope.level, scope, async () => {
     if (physical.poison !== undefined) throw physical.poison.error;
     if (scope.closed) throw closedScopeError(scope);
@@ -106,5 +108,13 @@ export function refuseEnders(
     active
       ? `This statement would end the transaction behind the manager's back, so it was not sent: ${query.sql}`
       : `Transactions are begun and ended by tm.run only; this statement was not sent: ${query.sql}`,
+  );
+}
+
+/** No server can be asked to: the transaction around writes. */
+function refuseWrites({ label, physical }: Scope, query: QueryObject): void {
+  if (!mayWrite(query.sql, physical.engine.textRules)) return;
+  throw new PropagationError(
+    `A statement that writes was given inside tm.read (${label}), so it was not sent: ${query.sql}; write in tm.run, outside tm.read`,
   );
 }
