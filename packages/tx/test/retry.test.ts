@@ -56,16 +56,22 @@ describe.each(engines)('concurrent work on %s', (engine) => {
 
   it('twenty increments, SERIALIZABLE with retry: none is lost', async () => {
     const recorded = recordChannels('kit:tx:retried');
+    const collided = Promise.withResolvers<void>();
+    let reads = 0;
     const increment = () =>
       tm.run({ isolation: 'serializable', retry: { attempts: 50, baseMs: 5 } }, async () => {
-        await write((await read()) + 1);
+        const before = await read();
+        reads += 1;
+        if (reads > 1) collided.resolve();
+        // Two have read before either writes; SQLite's writers queue, so nothing collides there.
+        if (engine !== 'sqlite') await collided.promise;
+        await write(before + 1);
       });
     await Promise.all(Array.from({ length: 20 }, increment));
     recorded.stop();
     expect(await balance()).toBe(120);
     for (const { payload } of recorded.events)
       expect(payload).toEqual({ name: 'accounts', code: expect.any(String), attempt: expect.any(Number) });
-    // SQLite's writers queue, so nothing collides there.
     expect(recorded.events.length > 0).toBe(engine !== 'sqlite');
   });
 

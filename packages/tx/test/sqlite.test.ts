@@ -77,22 +77,64 @@ describe('SQLite with several connections in one process', () => {
     await manager.close();
   });
 
-  it('a stream that outlives its scope is ended, and refused', async () => {
-    await knex('entry').insert(Array.from({ length: 50 }, (_, index) => ({ label: `${index}` })));
-    const stream = await tm
-      .run(async () => {
-        const rows = tm.db('entry').stream();
-        rows.on('error', () => {});
-        await new Promise((resolve) => rows.once('readable', resolve));
-        return rows;
-      })
-      .catch((error) => error);
-    expect(stream).toMatchObject({ code: 'KIT_TX_DANGLING_QUERY' });
-    const seen: unknown[] = [];
-    await tm.run(async () => {
-      for await (const row of tm.db('entry').stream()) seen.push(row);
+  describe('with a deferred foreign key', () => {
+    let strict: Knex;
+    let manager: TransactionManager;
+    const hooks: string[] = [];
+
+    beforeEach(async () => {
+      hooks.length = 0;
+      strict = database.pool({ connection: { filename: `${database.url}.deferred` } });
+      await strict.raw('pragma foreign_keys = on');
+      await strict.schema.dropTableIfExists('child');
+      await strict.schema.dropTableIfExists('parent');
+      await strict.raw('create table parent (id integer primary key)');
+      await strict.raw(
+        'create table child (id integer references parent (id) deferrable initially deferred)',
+      );
+      manager = createTransactionManager({ name: 'deferred', primary: strict });
+      return () => manager.close();
     });
-    expect(seen).toHaveLength(50);
-    expect(knex.client.pool.numUsed()).toBe(0);
+
+    const orphan = async () => {
+      manager.afterCommit(() => hooks.push('commit'));
+      manager.afterRollback(() => hooks.push('rollback'));
+      await manager.db('child').insert({ id: 99 });
+    };
+
+    it('a COMMIT that it fails rejects, with afterRollback only, and the connection is free again', async () => {
+      await expect(manager.run(orphan)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_FOREIGNKEY' });
+      expect(hooks).toEqual(['rollback']);
+      expect(await strict('child')).toEqual([]);
+      expect(strict.client.pool.numUsed()).toBe(0);
+      await manager.run(async () => void (await manager.db('parent').insert({ id: 1 })));
+      expect(await strict('parent').pluck('id')).toEqual([1]);
+    });
+
+    it('what is whole at COMMIT is committed, whatever the order', async () => {
+      await manager.run(async () => {
+        await orphan();
+        await manager.db('parent').insert({ id: 99 });
+      });
+      expect(hooks).toEqual(['commit']);
+      expect(await strict('child').pluck('id')).toEqual([99]);
+    });
+
+    it('a nested scope that leaves an orphan fails the outer COMMIT; one that is undone does not', async () => {
+      await expect(manager.run(() => manager.run({ propagation: 'NESTED' }, orphan))).rejects.toMatchObject({
+        code: 'SQLITE_CONSTRAINT_FOREIGNKEY',
+      });
+      await manager.run(async () => {
+        await manager
+          .run({ propagation: 'NESTED' }, async () => {
+            await orphan();
+            throw new Error('undone');
+          })
+          .catch(() => {});
+        await manager.db('parent').insert({ id: 2 });
+      });
+      expect(await strict('parent').pluck('id')).toEqual([2]);
+      expect(await strict('child')).toEqual([]);
+    });
   });
 });

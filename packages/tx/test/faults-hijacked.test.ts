@@ -1,0 +1,109 @@
+import type { Knex } from 'knex';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createTransactionManager,
+  isTransactionHijackedError,
+  type TransactionManager,
+} from '../src/index.js';
+import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+
+/** The sixth fault of the design page; the others are in faults.test.ts. */
+describe.each(engines)('the faults of plain knex on %s', (engine) => {
+  let database: TestDatabase;
+  let knex: Knex;
+  let tm: TransactionManager;
+
+  beforeAll(async () => {
+    database = await openDatabase(engine);
+    knex = database.pool();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await resetEntries(knex);
+    tm = createTransactionManager({ name: 'faults', primary: knex });
+    return () => tm.close();
+  });
+
+  const add = (label: string) => tm.db('entry').insert({ label });
+  const reasonOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+
+  describe('6: SQL that ends the transaction', () => {
+    it('plain knex believes its rollback undid what a raw COMMIT kept', async () => {
+      await knex
+        .transaction(async (trx) => {
+          await trx('entry').insert({ label: 'committed' });
+          await trx.raw('COMMIT');
+          throw new Error('roll back');
+        })
+        .catch(() => {});
+      expect(await labels(knex)).toEqual(['committed']);
+    });
+
+    const enders = [
+      'COMMIT',
+      '  commit ;',
+      '/* why */ ROLLBACK',
+      '-- why\nrollback',
+      'BEGIN',
+      'SAVEPOINT mine',
+      'release savepoint mine',
+      ...(engine === 'postgres' ? ['select 1; COMMIT', 'ABORT', 'END', "PREPARE TRANSACTION 'x'"] : []),
+      ...(engine === 'mysql'
+        ? [
+            'START TRANSACTION',
+            '/*!40000 COMMIT */',
+            'SET autocommit = 1',
+            'CREATE TABLE other (id int)',
+            'drop table entry',
+            'TRUNCATE TABLE entry',
+            'LOCK TABLES entry WRITE',
+            "XA START 'x'",
+          ]
+        : []),
+    ];
+    it.each(enders)('%j is refused before it is sent', async (sql) => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await add('kept');
+          await tm.db.raw(sql);
+        }),
+      );
+      expect(isTransactionHijackedError(reason)).toBe(true);
+      expect(await labels(knex)).toEqual([]);
+    });
+
+    it.each(['COMMIT', 'BEGIN'])('%s on tm.db outside is refused too', async (sql) =>
+      expect(isTransactionHijackedError(await reasonOf(tm.db.raw(sql).then(() => {})))).toBe(true),
+    );
+
+    it('text that only mentions COMMIT passes', async () => {
+      await tm.run(async () => {
+        await tm.db.raw("select 'x; COMMIT'");
+        await tm.db.raw('/* commit */ select 1 as "commit"');
+        await add('commit; rollback');
+      });
+      expect(await labels(knex)).toEqual(['commit; rollback']);
+    });
+
+    if (engine === 'mysql')
+      it('a procedure that commits is noticed, and nothing follows it', async () => {
+        await knex.raw('drop procedure if exists sneaky');
+        await knex.raw('create procedure sneaky() begin commit; end');
+        let later: unknown;
+        const reason = await reasonOf(
+          tm.run(async () => {
+            await add('committed by the procedure');
+            await reasonOf(tm.db.raw('call sneaky()').then(() => {}));
+            later = await reasonOf(add('after').then(() => {}));
+          }),
+        );
+        expect(isTransactionHijackedError(later)).toBe(true);
+        expect(isTransactionHijackedError(reason)).toBe(true);
+        expect(await labels(knex)).toEqual(['committed by the procedure']);
+      });
+  });
+});
