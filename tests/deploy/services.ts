@@ -25,10 +25,5 @@ export const services: Record<
 /** Names that a service does not read. Throws, as the service would, when a value is wrong. */
 export function unreadNames(service: string, env: Environment): string[] {
   const config = services[service]!.read(env);
-  return Object.keys(env).filter((name) => !(name in config) && !awaited[service]?.includes(name));
+  return Object.keys(env).filter((name) => !(name in config));
 }
-
-/** What the manifests already set and the service is about to read. */
-const awaited: Record<string, string[]> = {
-  'payment-service': ['HEALTH_READINESS', 'HEALTH_FAILURES', 'HEALTH_SUCCESSES'],
-};
