@@ -123,7 +123,10 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
       const row = (await store.find(id))!;
       if (id === mine) {
         poll.watch(id);
-        return toSnapshot(await drive(known, row), sagas);
+        const parked = await drive(known, row);
+        // Somebody may have resumed it since: as it ended, or as it was parked, but never in the middle of a step.
+        const now = (await store.find(id))!;
+        return toSnapshot(isSettled(now.status) ? now : parked, sagas);
       }
       if (row.inputHash !== inputHash) {
         throw new IdempotencyMismatchError(

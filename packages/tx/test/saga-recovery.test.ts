@@ -118,6 +118,8 @@ describe('what an operator sees', () => {
   });
 
   it('start gives the saga as it was parked, also when it is resumed at that very moment', async () => {
+    let goOn = () => {};
+    const returned = new Promise<void>((resolve) => (goOn = resolve));
     const saga = defineSaga({
       name: 'resumed-at-once',
       version: 1,
@@ -125,8 +127,9 @@ describe('what an operator sees', () => {
       steps: [
         remote(
           'charge',
-          (c) => {
+          async (c) => {
             if (c.attempt === 1) throw Object.assign(new Error('odd'), { status: 599 });
+            await returned;
           },
           { pivot: true, unknown: (error) => (error as { status?: number }).status === 599 },
         ),
@@ -134,6 +137,7 @@ describe('what an operator sees', () => {
     });
     runner = createSagaRunner(database.tm, { sagas: [saga], ...fast, pollMs: 1 });
     const parked = await runner.start(saga, { amount: 1 });
+    goOn();
     expect(parked).toMatchObject({
       status: 'running',
       error: { message: 'odd' },
