@@ -122,7 +122,7 @@ describe('an Error with nothing on it', () => {
     const fail = () => {
       throw new Error('trap');
     };
-    const hostile = new Proxy(new Error('x'), { ownKeys: fail, getPrototypeOf: fail });
+    const hostile = new Proxy(new Error('x'), { ownKeys: fail, getPrototypeOf: fail, has: fail });
     expect(toAppError(hostile).code).toBe('SYS_INTERNAL_ERROR');
   });
 });
