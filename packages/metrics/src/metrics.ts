@@ -9,11 +9,16 @@ import { checkMetricName } from './labels.js';
 import {
   checkBuckets,
   checkClient,
+  checkClock,
   checkDefaultLabels,
+  checkLogger,
+  checkNaming,
   checkRegistry,
+  checkSwitch,
   checkWhole,
   type MetricsLogger,
   type MetricsOptions,
+  withDefault,
 } from './options.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { scrape, type ScrapeSource } from './scrape.js';
@@ -130,13 +135,13 @@ function check(options: MetricsOptions) {
     registry: checkRegistry(options.registry ?? new client.Registry()),
     prefix,
     defaultLabels: checkDefaultLabels(options.defaultLabels),
-    maxSeries: checkWhole('maxSeriesPerMetric', options.maxSeriesPerMetric ?? 2_000, 1, 1_000_000),
+    maxSeries: checkWhole('maxSeriesPerMetric', withDefault(options.maxSeriesPerMetric, 2_000), 1, 1_000_000),
     bounds: checkBuckets('buckets', options.buckets),
-    exemplars: options.exemplars ?? true,
-    defaultMetrics: options.defaultMetrics ?? true,
-    logger: options.logger,
-    naming: options.naming ?? kitNaming,
-    now: options.now ?? Date.now,
+    exemplars: checkSwitch('exemplars', withDefault(options.exemplars, true)),
+    defaultMetrics: checkSwitch('defaultMetrics', withDefault(options.defaultMetrics, true)),
+    logger: checkLogger(options.logger),
+    naming: checkNaming(options.naming ?? kitNaming),
+    now: checkClock(options.now ?? Date.now),
   };
 }
 

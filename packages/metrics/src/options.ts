@@ -62,6 +62,37 @@ export function checkRegistry(registry: unknown): PrometheusRegistry {
   return registry as PrometheusRegistry;
 }
 
+/** `null` is a value that somebody gave, not an option left out. */
+export function withDefault<T>(given: T | undefined, fallback: T): T {
+  return given === undefined ? fallback : given;
+}
+
+export function checkSwitch(option: string, given: unknown): boolean {
+  if (typeof given !== 'boolean') throw new TypeError(`${option} must be true or false, got ${show(given)}`);
+  return given;
+}
+
+export function checkLogger(given: MetricsLogger | undefined): MetricsLogger | undefined {
+  if (given !== undefined && typeof given?.warn !== 'function') {
+    throw new TypeError(`logger must have info, warn and error, got ${show(given)}`);
+  }
+  return given;
+}
+
+export function checkNaming(given: HttpNaming): HttpNaming {
+  if (typeof given?.duration !== 'string' || typeof given.labels?.route !== 'string') {
+    throw new TypeError(
+      `naming must be the names of the HTTP metrics, such as otelNaming, got ${show(given)}`,
+    );
+  }
+  return given;
+}
+
+export function checkClock(given: () => number): () => number {
+  if (typeof given !== 'function') throw new TypeError(`now must be a function, got ${show(given)}`);
+  return given;
+}
+
 export function checkBuckets(option: string, given: unknown): readonly number[] {
   if (given === undefined || given === 'default') return DEFAULT_BUCKETS;
   if (!Array.isArray(given) || given.length === 0 || given.length > 200) {

@@ -36,6 +36,24 @@ describe('createMetrics with wrong options', () => {
       /maxSeriesPerMetric must be a whole/,
     ],
     ['a ceiling that is NaN', { client: promClient, maxSeriesPerMetric: NaN }, /maxSeriesPerMetric/],
+    ['a ceiling that is null', { client: promClient, maxSeriesPerMetric: null }, /maxSeriesPerMetric/],
+    [
+      'exemplars by word',
+      { client: promClient, exemplars: 'no' },
+      /exemplars must be true or false, got 'no'/,
+    ],
+    [
+      'default metrics by number',
+      { client: promClient, defaultMetrics: 0 },
+      /defaultMetrics must be true or/,
+    ],
+    [
+      'a logger that logs nothing',
+      { client: promClient, logger: {} },
+      /logger must have info, warn and error/,
+    ],
+    ['a clock that stands', { client: promClient, now: 1 }, /now must be a function, got 1/],
+    ['no names', { client: promClient, naming: {} }, /naming must be the names/],
     ['a prefix with a dash', { client: promClient, prefix: 'my-' }, /prefix must match/],
     ['a default label le', { client: promClient, defaultLabels: { le: '1' } }, /"le"/],
     [
