@@ -1,11 +1,12 @@
 import { maskCardNumbers } from './card-number.js';
 import type { KeyMatcher } from './mask-keys.js';
+import { isProse } from './mask-prose.js';
 import { maskUserInfo } from './mask-user-info.js';
 
 // Nothing we look for lacks all of these: the test most log messages end at.
 const suspicious = /[=:]|eyJ|\b(?:bearer|basic)\s|\d[ -]?\d{3}/i;
 
-const cookieLine = /\b((?:set-)?cookie["']?\s{0,3}:\s{0,3}["']?)[^\r\n"']+/gi;
+const cookieLine = /\b((?:set-)?cookie["']?\s{0,3}:\s{0,3}["']?)([^\r\n"']+)/gi;
 
 // The left side of key=value, key: value, "key":"value", the same with escaped quotes, a[key]=value. It starts only where
 // a word does, so a text of any length is read once.
@@ -23,7 +24,9 @@ export function createTextMasker(matchKey: KeyMatcher, censor: string): (text: s
   return (text) => {
     if (text.length < 4 || !suspicious.test(text)) return text;
     let masked = maskUserInfo(text, censor);
-    masked = masked.replace(cookieLine, (_, start: string) => start + censor);
+    masked = masked.replace(cookieLine, (line, start: string, value: string) =>
+      isProse(start, value) ? line : start + censor,
+    );
     masked = maskPairs(masked, matchKey, censor);
     masked = masked
       .replace(schemeToken, (_, scheme: string) => `${scheme} ${censor}`)
@@ -43,6 +46,8 @@ function maskPairs(text: string, matchKey: KeyMatcher, censor: string): string {
     rightSide.lastIndex = start;
     const value = rightSide.exec(text)?.[0];
     if (value === undefined) continue;
+    // A sentence is read on: it may hold a pair of its own.
+    if (isProse(match[0], value)) continue;
     leftSide.lastIndex = start + value.length;
     // A card number keeps its last four digits, which the last step sees to.
     if (verdict === 'card' && maskCardNumbers(value) !== value) continue;
@@ -54,5 +59,14 @@ function maskPairs(text: string, matchKey: KeyMatcher, censor: string): string {
 
 function censorValue(value: string, censor: string): string {
   const quote = /^\\*["']/.exec(value)?.[0] ?? '';
-  return quote + censor + quote;
+  // A bare word may have taken the end of the object or list it stands in with it.
+  const end = quote === '' && !/^[[{]/.test(value) ? closersOf(value) : '';
+  return quote + censor + quote + end;
+}
+
+// From the end, by index: a regular expression would try at each of a million brackets.
+function closersOf(value: string): string {
+  let start = value.length;
+  while (start > 0 && ')]}'.includes(value[start - 1]!)) start--;
+  return value.slice(start);
 }

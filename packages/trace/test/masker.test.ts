@@ -130,9 +130,34 @@ describe('createMasker, texts', () => {
     ['id 0af7651916cd43dd8448eb211c80319c', 'id 0af7651916cd43dd8448eb211c80319c'],
     ['cardNumber=4111111111111111', 'cardNumber=************1111'],
     ['cardNumber=99', 'cardNumber=[masked]'],
+    ['{"a":{"token":123}}', '{"a":{"token":[masked]}}'],
+    ['options {password: hunter2}', 'options {password: [masked]}'],
+    ['token=expired', 'token=[masked]'],
+    ['token: "expired"', 'token: "[masked]"'],
+    ['token: expired!x7', 'token: [masked]'],
+    ['TokenError: password=hunter2', 'TokenError: password=[masked]'],
+    ['token: expired, password: hunter2', 'token: expired, password: [masked]'],
   ])('%s becomes %s', (text, expected) => {
     expect(mask(text)).toBe(expected);
     expect(mask({ nested: [text] })).toEqual({ nested: [expected] });
+  });
+
+  it.each([
+    'token: expired',
+    'Token: expired.',
+    'password: must be at least 8 characters',
+    'password: Invalid input: expected string, received undefined',
+    'signature: does not match',
+    'Authorization: required',
+    'cookie: missing',
+    'Unexpected token: }',
+    'TokenExpiredError: jwt expired',
+    'JsonWebTokenError: invalid signature',
+    'the password is wrong, and so is the token',
+    '{"token":null,"secret":false}',
+    'hasToken=true',
+  ])('leaves the sentence %s', (text) => {
+    expect(mask(text)).toBe(text);
   });
 
   it('reads 10 MB in one go', () => {
@@ -143,6 +168,10 @@ describe('createMasker, texts', () => {
       '"'.repeat(big),
       '1 '.repeat(big / 2),
       '://a:'.repeat(big / 5),
+      'token: expired '.repeat(100_000),
+      'cookie: '.repeat(100_000),
+      `token: a${'}'.repeat(1_000_000)}`,
+      `token: a${'}'.repeat(1_000_000)}b`,
     ]) {
       expect(mask(`${text} password=hunter2`).includes('hunter2')).toBe(false);
     }
