@@ -56,10 +56,13 @@ export function createAnomalyWatch(
 function report(event: AnomalyEvent, onAnomaly: ((event: AnomalyEvent) => void) | undefined): void {
   const frozen = Object.freeze(event);
   if (anomalyChannel.hasSubscribers) anomalyChannel.publish(frozen);
-  try {
-    onAnomaly?.(frozen);
-  } catch (error) {
-    // The record is written; what the listener makes of it must not reach the request.
+  // The record is written; what the listener makes of it must not reach the request, nor end the process.
+  const warn = (error: unknown) =>
     process.emitWarning(`onAnomaly failed: ${String(error)}`, { code: 'KIT_TRACE_CALLBACK' });
+  try {
+    const answer: unknown = onAnomaly?.(frozen);
+    if (answer instanceof Promise) answer.catch(warn);
+  } catch (error) {
+    warn(error);
   }
 }

@@ -85,7 +85,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
 
   const record = (entry: AuditEntry): void => {
     if (closed) return complain('an audit record after close() is lost');
-    const { head, rest } = headOf(entry, isProxy, now());
+    const { head, rest } = headOf(readable(entry), isProxy, now());
     const { value, hits } = inspect({ ...head, ...rest });
     const full = {
       ...(value as object),
@@ -101,6 +101,24 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     await output.close();
   };
   return { record, flush: output.flush, close, [Symbol.asyncDispose]: close };
+}
+
+// Fields the chain writes itself: a record that brought its own would look broken.
+const chainFields = new Set(['previousHash', 'hash', 'lostRecords']);
+
+/** A copy whose keys can all be read, and none of which stands in for the chain or the record as a whole. */
+function readable(entry: AuditEntry | undefined): AuditEntry {
+  const copy: AuditEntry = {};
+  for (const key of Object.keys(entry ?? {})) {
+    if (key === 'toJSON' || key === '__proto__') continue;
+    const name = chainFields.has(key) ? `_${key}` : key;
+    try {
+      copy[name] = entry![key];
+    } catch {
+      copy[name] = '[unreadable]';
+    }
+  }
+  return copy;
 }
 
 interface AuditHead {
@@ -120,7 +138,7 @@ function headOf(entry: AuditEntry, isProxy: (address: string | undefined) => boo
   const head: AuditHead = {
     timestamp: new Date(time).toISOString(),
     ip: ip ?? (request && clientOf(request, isProxy)),
-    userAgent: userAgent ?? request?.headers['user-agent'],
+    userAgent: userAgent ?? request?.headers?.['user-agent'],
     method: method ?? request?.method,
     path: path ?? url?.split('?', 1)[0],
     status,

@@ -36,12 +36,21 @@ export const traceResponseHeaders: readonly string[] = Object.freeze(['X-Trace-I
  * runWithTrace(extractTrace(message.headers, { trust: true }), () => console.log('in the sender’s trace'));
  * ```
  */
-export function extractTrace(carrier: object, options: ExtractOptions = {}): Trace {
+export function extractTrace(carrier: object | null | undefined, options: ExtractOptions = {}): Trace {
   optionalBoolean('trust', options.trust);
   return createTrace(
-    readSeed((name) => readHeader(carrier, name), options.trust ?? false),
+    readSeed((name) => safeHeader(carrier, name), options.trust ?? false),
     'message',
   );
+}
+
+// A payload without a carrier, or one that throws when it is read, is no reason to drop the message.
+function safeHeader(carrier: object | null | undefined, name: string): string | undefined {
+  try {
+    return carrier === null || carrier === undefined ? undefined : readHeader(carrier, name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @internal Whether an object looks like headers rather than like a seed. */

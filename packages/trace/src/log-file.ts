@@ -10,7 +10,7 @@ export interface LogFileOptions {
   /** The active file; its folder is created. Rotated files lie beside it: `app.log.20261121T124620123Z-000.gz`. */
   path: string;
   /**
-   * Size at which the file rotates, in bytes, at least 1024.
+   * Size at which the file rotates, in bytes, at least 1; a line is never cut.
    * @default 10 MB (10 * 1024 * 1024)
    */
   maxBytes?: number;
@@ -45,8 +45,8 @@ export function createLogFile(options: LogFileOptions): LogFile {
   const { path } = options;
   if (typeof path !== 'string' || path === '')
     throw new TypeError(`file.path must be a path, got ${show(path)}`);
-  const maxBytes = wholeNumber('file.maxBytes', options.maxBytes, 10 * 1024 * 1024, 1024);
-  const maxFiles = wholeNumber('file.maxFiles', options.maxFiles, 30, 1);
+  const maxBytes = wholeNumber('file.maxBytes', options.maxBytes, 10 * 1024 * 1024, 1);
+  const maxFiles = wholeNumber('file.maxFiles', options.maxFiles, 30, 0);
   optionalBoolean('file.gzip', options.gzip);
   const archive = createArchive({ path, maxFiles, gzip: options.gzip ?? true });
 

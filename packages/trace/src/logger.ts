@@ -61,6 +61,8 @@ export function createLogger(options: LoggerOptions = {}): TraceLogger {
     throw new RangeError(`level must be a pino level or silent, got ${show(level)}`);
   if (typeof mask !== 'boolean' && (typeof mask !== 'object' || mask === null))
     throw new TypeError(`mask must be a boolean or masker options, got ${show(mask)}`);
+  if (base !== undefined && typeof base !== 'object')
+    throw new TypeError(`base must be an object or null, got ${show(base)}`);
   const inspect = mask === false ? undefined : createInspector(mask === true ? {} : mask);
   const terminal = createConsole(options.console ?? 'auto');
   const file = options.file === undefined ? undefined : createLogFile(options.file);

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { getRootLogger, tracedLogger } from './get-logger.js';
 import type { Exchange, TraceOptions } from './request-options.js';
 import type { Trace } from './trace.js';
+import { answerOf } from './user-callback.js';
 
 /** @internal Logs `request started`, and once `request finished` or `request aborted`. */
 export function createRequestLog<Req>(
@@ -26,7 +27,7 @@ export function createRequestLog<Req>(
       bytesBefore: raw.socket?.bytesWritten ?? 0,
       ended: false,
     };
-    if (logStart !== false) begun.log[startLevel]({ method: raw.method, path }, 'request started');
+    if (logStart !== false) write(begun.log, startLevel, { method: raw.method, path }, 'request started');
     response.on('finish', () => logEnd(begun, options, false));
     response.on('close', () => logEnd(begun, options, true));
   };
@@ -58,10 +59,19 @@ function logEnd<Req>(begun: Begun<Req>, options: TraceOptions<Req>, aborted: boo
     durationMs,
     bytes: bytesOf(raw, response, (socket?.bytesWritten ?? 0) - bytesBefore),
   };
-  if (userId !== undefined) line.userId = valueOf(userId, request);
+  if (userId !== undefined) line.userId = answerOf(userId, request);
   if (durationMs >= slowMs) line.slow = true;
-  if (aborted) log.warn(line, 'request aborted');
-  else log[levelOf(response.statusCode)](line, 'request finished');
+  if (aborted) write(log, 'warn', line, 'request aborted');
+  else write(log, levelOf(response.statusCode), line, 'request finished');
+}
+
+// A serializer or a destination of the application's logger that throws would end the process here, in a listener.
+function write(log: Logger, level: 'debug' | 'info' | 'warn' | 'error', line: object, message: string): void {
+  try {
+    log[level](line, message);
+  } catch (error) {
+    process.emitWarning(`the request log failed: ${String(error)}`, { code: 'KIT_TRACE_CALLBACK' });
+  }
 }
 
 function levelOf(status: number): 'error' | 'warn' | 'info' {
@@ -80,16 +90,7 @@ function isIgnored<Req>(
   request: Req,
   path: string,
 ): boolean {
-  return ignore.some((rule) => (typeof rule === 'string' ? rule === path : valueOf(rule, request) === true));
-}
-
-// A callback of the application must not decide whether a response is sent.
-function valueOf<Req, T>(callback: (request: Req) => T, request: Req): T | undefined {
-  try {
-    return callback(request);
-  } catch {
-    return undefined;
-  }
+  return ignore.some((rule) => (typeof rule === 'string' ? rule === path : answerOf(rule, request) === true));
 }
 
 interface RoutedRequest {

@@ -48,7 +48,9 @@ export interface Exchange<Req> {
 
 /** @internal */
 export function checkOptions<Req>(options: TraceOptions<Req>): void {
-  const { ignore = [], logStart, slowMs = 1000, userId } = options;
+  const { ignore = [], logger, logStart, slowMs = 1000, userId } = options;
+  if (logger !== undefined && typeof (logger as Partial<Logger> | null)?.child !== 'function')
+    throw new TypeError(`logger must be a pino logger, got ${show(logger)}`);
   if (logStart !== 'debug') optionalBoolean('logStart', logStart);
   if (typeof slowMs !== 'number' || !(slowMs >= 0))
     throw new RangeError(`slowMs must be a number >= 0, got ${show(slowMs)}`);

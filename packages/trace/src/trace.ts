@@ -1,4 +1,5 @@
 import { isShortId, isSpanId, isTraceId, newIds } from './ids.js';
+import { sanitizeTracestate } from './traceparent.js';
 
 /** What a trace belongs to: one of the usual words, or a word of your own. */
 export type TraceKind = 'request' | 'job' | 'cron' | 'message' | 'cli' | (string & {});
@@ -74,7 +75,7 @@ class TraceRecord implements Trace {
     this.clientRequestId = isSafeId(seed.clientRequestId) ? seed.clientRequestId : undefined;
     this.sampled = seed.sampled ?? true;
     this.kind = kind;
-    this.traceState = seed.traceState;
+    this.traceState = seed.traceState === undefined ? undefined : sanitizeTracestate(seed.traceState);
     this.fields = seed.fields === undefined ? {} : { ...seed.fields };
     Object.freeze(this);
   }

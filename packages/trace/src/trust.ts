@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { show, stringList } from './check.js';
+import { answerOf } from './user-callback.js';
 
 /** Whose inbound ids become ours: nobody's, everybody's, those of direct peers in these ranges, or a predicate's choice. */
 export type TrustInbound<Req = IncomingMessage> = boolean | readonly string[] | ((request: Req) => boolean);
@@ -9,16 +10,8 @@ export type TrustInbound<Req = IncomingMessage> = boolean | readonly string[] | 
 export function compileTrust<Req>(trust: TrustInbound<Req>): (request: Req, raw: IncomingMessage) => boolean {
   if (typeof trust === 'boolean') return () => trust;
   if (typeof trust === 'function')
-    return (request) => {
-      try {
-        // Strictly: a promise is not a yes.
-        const verdict: unknown = trust(request);
-        return verdict === true;
-      } catch {
-        // A predicate that fails has not vouched for anyone.
-        return false;
-      }
-    };
+    // Strictly: a predicate that fails, or answers with a promise, has not vouched for anyone.
+    return (request) => answerOf(trust, request) === true;
   const isListed = compileRanges('trustInbound', trust);
   return (_, raw) => isListed(raw.socket?.remoteAddress);
 }

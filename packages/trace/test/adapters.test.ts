@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { request as httpRequest } from 'node:http';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { TraceOptions } from '../src/index.js';
 import { frameworks, type TestApp } from './apps.js';
@@ -204,6 +205,27 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
     expect(await finished()).not.toHaveProperty('userId');
   });
 
+  it('survives a callback that rejects', async () => {
+    const rejects = () => Promise.reject(new Error('no user')) as never;
+    const url = await serve({ userId: rejects, ignore: [rejects], trustInbound: rejects });
+    expect((await fetch(`${url}/trace`)).status).toBe(200);
+    expect(await finished()).not.toHaveProperty('userId');
+  });
+
+  it('answers when the logger throws', async () => {
+    const throwing = () => {
+      throw new Error('no log');
+    };
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const url = await serve({ logger: pino({}, { write: throwing }) });
+    const response = await fetch(`${url}/trace`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-trace-id')).toMatch(/^[0-9a-f]{8}$/);
+    await until(() => warnings.mock.calls.length === 2);
+    expect(warnings.mock.calls[0]![0]).toBe('the request log failed: Error: no log');
+    warnings.mockRestore();
+  });
+
   it('does not take over ids by default, and logs them as the client’s', async () => {
     const url = await serve();
     const response = await fetch(`${url}/trace`, { headers: { 'x-request-id': 'client-17', traceparent } });
@@ -244,6 +266,7 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
 
   it.each([
     [{ slowMs: -1 }, 'slowMs must be a number >= 0, got -1'],
+    [{ logger: 'x' }, 'logger must be a pino logger, got x'],
     [
       { trustInbound: ['10.0.0.0/33'] },
       'trustInbound must hold IP addresses or CIDR ranges, got 10.0.0.0/33',

@@ -78,6 +78,30 @@ describe('createAuditLog', () => {
     expect(JSON.parse(lines[0]!)).toMatchObject({ cyclic: { big: '10', self: '[circular]' } });
   });
 
+  it('keeps the chain whole whatever an entry brings', async () => {
+    const path = newPath();
+    const audit = createAuditLog({ path });
+    audit.record({ ip: '10.0.0.1', hash: 'forged', previousHash: 'forged', lostRecords: 7 });
+    audit.record({ ip: '10.0.0.2', toJSON: () => ({ ip: 'forged' }) });
+    audit.record({
+      ip: '10.0.0.3',
+      get broken(): string {
+        throw new Error('no');
+      },
+    });
+    audit.record(undefined as never);
+    audit.record({ request: {} as never });
+    await audit.close();
+    await expect(verifyAuditLog(path)).resolves.toEqual({ ok: true, records: 5 });
+    expect(linesOf(path)).toMatchObject([
+      { ip: '10.0.0.1', _hash: 'forged', _previousHash: 'forged', _lostRecords: 7 },
+      { ip: '10.0.0.2' },
+      { ip: '10.0.0.3', broken: '[unreadable]' },
+      {},
+      {},
+    ]);
+  });
+
   it('keeps records in order with a slow sink', async () => {
     const seen: number[] = [];
     const audit = createAuditLog({
@@ -287,6 +311,21 @@ describe('the anomaly event', () => {
     });
     audit.record({ ip: 'x' });
     expect(() => audit.record({ ip: 'x' })).not.toThrow();
+  });
+
+  it('survives a callback that rejects', async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown) => void rejections.push(reason);
+    process.on('unhandledRejection', note);
+    const { audit } = watch({
+      anomaly: { limit: 1 },
+      onAnomaly: (() => Promise.reject(new Error('mine'))) as never,
+    });
+    audit.record({ ip: 'x' });
+    audit.record({ ip: 'x' });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(rejections).toEqual([]);
   });
 
   it('can be switched off', () => {

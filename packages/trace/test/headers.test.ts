@@ -24,6 +24,12 @@ describe('injectTrace', () => {
     });
   });
 
+  it('does not send on a tracestate of a seed that no header can hold', () => {
+    runWithTrace({ traceState: 'a=1\r\nX-Injected: 1' }, () => {
+      expect(injectTrace()).not.toHaveProperty('tracestate');
+    });
+  });
+
   it('has a new span id every time', () => {
     runWithTrace({}, () => {
       const spans = new Set(Array.from({ length: 50 }, () => injectTrace().traceparent));
@@ -153,6 +159,22 @@ describe('extractTrace, not trusted', () => {
     expect(extractTrace({ 'x-trace-id': 'deadbeef' }).clientRequestId).toBe('deadbeef');
     expect(extractTrace({ traceparent }).clientRequestId).toBe(traceId);
     expect(extractTrace({}).clientRequestId).toBeUndefined();
+  });
+});
+
+describe('extractTrace, what is no carrier', () => {
+  const throwing = {
+    get traceparent(): string {
+      throw new Error('no');
+    },
+  };
+  it.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a text', 'x' as never],
+    ['a getter that throws', throwing],
+  ])('starts anew for %s', (_, carrier) => {
+    for (const trust of [true, false]) expect(extractTrace(carrier, { trust }).id).toMatch(/^[0-9a-f]{8}$/);
   });
 });
 

@@ -88,6 +88,15 @@ describe('the file log, rotation', () => {
     expect(allLines(path).at(-1)).toMatchObject({ n: 119 });
   });
 
+  it('never cuts a line that is larger than the file may be, and may keep no rotated file', async () => {
+    const path = newPath();
+    const logger = createLogger({ console: false, file: { path, maxBytes: 1, maxFiles: 0 } });
+    for (let n = 0; n < 5; n++) logger.info({ n }, 'line');
+    await logger.close();
+    expect(rotatedOf(path)).toEqual([]);
+    expect(allLines(path).map((line) => line.n)).toEqual([4]);
+  });
+
   it('does not compress when told so', async () => {
     const path = newPath();
     const logger = createLogger({ console: false, file: { path, maxBytes: 1024, gzip: false } });

@@ -257,8 +257,8 @@ describe('createLogger', () => {
     [{ mask: 'no' }, 'mask must be a boolean or masker options, got no'],
     [{ mask: { depth: -1 } }, 'depth must be an integer from 1 to 100, got -1'],
     [{ file: { path: '' } }, 'file.path must be a path, got ""'],
-    [{ file: { path: 'x', maxBytes: 10 } }, 'file.maxBytes must be an integer >= 1024, got 10'],
-    [{ file: { path: 'x', maxFiles: 0 } }, 'file.maxFiles must be an integer >= 1, got 0'],
+    [{ file: { path: 'x', maxBytes: 0 } }, 'file.maxBytes must be an integer >= 1, got 0'],
+    [{ file: { path: 'x', maxFiles: -1 } }, 'file.maxFiles must be an integer >= 0, got -1'],
     [{ file: { path: 'x', gzip: 'yes' } }, 'file.gzip must be a boolean, got yes'],
   ])('refuses %j', (options, message) => {
     expect(() => createLogger({ console: false, ...options } as never)).toThrow(message);
