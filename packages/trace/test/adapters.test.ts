@@ -94,6 +94,20 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
     expect(await finished()).toMatchObject({ status, id: response.headers.get('x-trace-id') });
   });
 
+  it('writes the names of the headers as the page does, errors included', async () => {
+    const url = await serve({ trustInbound: true });
+    for (const path of ['/trace', '/nowhere', '/fail']) {
+      const rawHeaders = await new Promise<string[]>((resolve) => {
+        const headers = { 'x-trace-id': 'deadbeef', 'x-request-id': 'gateway-17' };
+        httpRequest(url + path, { headers }, (response) => {
+          response.resume().on('end', () => resolve(response.rawHeaders));
+        }).end();
+      });
+      expect(rawHeaders[rawHeaders.indexOf('X-Trace-ID') + 1]).toBe('deadbeef');
+      expect(rawHeaders[rawHeaders.indexOf('X-Request-ID') + 1]).toBe('gateway-17');
+    }
+  });
+
   it('sends the headers on a body that is refused', async () => {
     const url = await serve();
     const response = await fetch(`${url}/trace`, {
