@@ -61,7 +61,9 @@ module.exports = {
       comment: 'Use cases reach the outside through ports.',
       severity: 'error',
       from: { path: layer('application') },
-      to: { path: [layer('infrastructure'), layer('interface'), '^examples/payment-service/src/[^/]+\\.ts$'] },
+      to: {
+        path: [layer('infrastructure'), layer('interface'), '^examples/payment-service/src/[^/]+\\.ts$'],
+      },
     },
     {
       name: 'infrastructure-knows-no-interface',
@@ -89,6 +91,9 @@ module.exports = {
     exclude: { path: '(^|/)(dist|coverage)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { conditionNames: ['@kit/source', 'import', 'require', 'node', 'default', 'types'], exportsFields: ['exports'] },
+    enhancedResolveOptions: {
+      conditionNames: ['@kit/source', 'import', 'require', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+    },
   },
 };
