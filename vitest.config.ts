@@ -16,7 +16,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],
       reporter: ['text-summary', 'json-summary', 'html'],
-      thresholds: { lines: 90, branches: 85 },
+      thresholds: { lines: 95, branches: 90 },
     },
   },
 });
