@@ -8,7 +8,7 @@ import { join } from 'node:path';
  */
 const root = process.cwd();
 // Inside the package, so that what the text imports is found as it would be there.
-const documents = globSync(['README.md', 'packages/*/README.md', 'docs/**/*.md', 'examples/**/README.md'], {
+const documents = globSync(['README*.md', 'packages/*/README.md', 'docs/**/*.md', 'examples/**/README.md'], {
   exclude: (path) => path.includes('node_modules'),
 }).sort();
 

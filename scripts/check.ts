@@ -26,6 +26,11 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
     commands: [['tsx', 'scripts/check-snippets.ts']],
   },
   {
+    name: 'links',
+    help: 'relative links and anchors in the documents lead somewhere',
+    commands: [['tsx', 'scripts/check-links.ts']],
+  },
+  {
     name: 'build',
     help: 'the six packages',
     commands: [['turbo', 'run', 'build', '--filter=./packages/*', '--output-logs=errors-only']],
