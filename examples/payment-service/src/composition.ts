@@ -16,6 +16,7 @@ import { settlePaymentsUseCase } from './application/settle-payments.ts';
 import type { Config } from './config.ts';
 import { homeOf, migrate, openDatabase } from './infrastructure/database.ts';
 import { createRequestDeadline } from './infrastructure/deadline.ts';
+import { createDispatch } from './infrastructure/dispatch.ts';
 import { createLedgerRepository } from './infrastructure/ledger-repository.ts';
 import { counted, instrument, logBreakers, stuckSagaCheck } from './infrastructure/observe.ts';
 import { createPartners } from './infrastructure/partners.ts';
@@ -101,13 +102,15 @@ export async function compose(config: Config): Promise<Service> {
   };
   const paymentSaga = createPaymentSaga(deps);
   const refundSaga = refundPaymentSaga(deps);
+  const dispatch = await createDispatch(config.REDIS_URL, config.SAGA_LEASE_MS, logger);
   const sagas = createSagaRunner(tm, {
     sagas: [paymentSaga, refundSaga],
+    dispatch,
     leaseMs: config.SAGA_LEASE_MS,
     undoAttempts: config.SAGA_UNDO_ATTEMPTS,
     onError: (error) => logger.error({ err: error }, 'a saga could not be resumed'),
   });
-  const stopInstruments = instrument(metrics, { knex, redis, sagas });
+  const stopInstruments = instrument(metrics, { knex, redis, sagas, dispatch });
 
   const payments = paymentQueries(tm, repositories.payments, cache);
   const health = createHealth({

@@ -51,7 +51,8 @@ function watchLength(metrics: Metrics, queue: QueueLike): () => void {
 }
 
 function watchJobs(metrics: Metrics, queue: QueueLike): () => void {
-  if (!queue.on) return () => {};
+  // A queue emits other events than a worker; only a worker runs jobs.
+  if (!queue.on || queue.getJobCounts) return () => {};
   const jobs = metrics.counter('kit_jobs_total', {
     help: 'Jobs that ended, by outcome.',
     labels: ['queue', 'outcome'],
@@ -60,11 +61,12 @@ function watchJobs(metrics: Metrics, queue: QueueLike): () => void {
     help: 'Jobs that failed and will be tried again.',
     labels: ['queue'],
   });
-  const onCompleted = () => jobs.child(queue.name, 'success').inc();
-  const onFailed = (job: Job | undefined) => {
-    if (willRetry(job)) retries.child(queue.name).inc();
-    else jobs.child(queue.name, 'failure').inc();
-  };
+  // The 0 of each makes the first one an increase from something.
+  const succeeded = jobs.child(queue.name, 'success');
+  const failed = jobs.child(queue.name, 'failure');
+  const retried = retries.child(queue.name);
+  const onCompleted = () => succeeded.inc();
+  const onFailed = (job: Job | undefined) => (willRetry(job) ? retried : failed).inc();
   queue.on('completed' as never, onCompleted);
   queue.on('failed' as never, onFailed as (...args: unknown[]) => void);
   return () => {

@@ -1,5 +1,7 @@
 import type { ConnectionOptions, Queue } from 'bullmq';
 import { Queue as BullQueue, Worker } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRounds } from './rounds.js';
 import type { OutboxMessage, SagaDispatch } from './index.js';
 
 /**
@@ -37,30 +39,27 @@ export interface BullmqDispatchOptions {
   queue?: string | undefined;
   /** Sagas that this instance resumes at the same time. @default 10 */
   concurrency?: number | undefined;
-  /** How often one instance of all looks into the database for sagas whose message got lost, in milliseconds. @default 30_000 */
+  /** How often each instance looks into the database for sagas whose message got lost, in milliseconds. @default 30_000 */
   sweepMs?: number | undefined;
-  /** Told of errors of the connection. @default nobody */
+  /** Told of errors of the connection; of messages that cannot be sent, of the first. @default nobody */
   onError?: ((error: unknown) => void) | undefined;
+}
+
+/** A dispatch with BullMQ's own objects in reach, for metrics or a board; it closes them itself. */
+export interface BullmqDispatch extends SagaDispatch {
+  readonly queue: Queue;
+  readonly worker: Worker;
 }
 
 /**
  * Has BullMQ tell the instances which saga is due, instead of each of them polling the database. The rows stay the
- * truth: a message that Redis loses is found by the sweep.
+ * truth: what Redis loses, and everything while it is away, is found by the sweep.
  *
  * @example
  * const dispatch = createBullmqDispatch({ connection: { host: '127.0.0.1', port: 6379 } });
  */
-export function createBullmqDispatch(options: BullmqDispatchOptions): SagaDispatch {
+export function createBullmqDispatch(options: BullmqDispatchOptions): BullmqDispatch {
   const { connection, queue: name = 'kit-sagas', concurrency = 10, sweepMs = 30_000, onError } = options;
-  const queue = new BullQueue(name, {
-    connection,
-    defaultJobOptions: {
-      removeOnComplete: true,
-      removeOnFail: true,
-      attempts: 5,
-      backoff: { type: 'exponential', delay: 500 },
-    },
-  });
   const report = (error: unknown) => {
     try {
       onError?.(error);
@@ -68,32 +67,97 @@ export function createBullmqDispatch(options: BullmqDispatchOptions): SagaDispat
       // A listener never decides what becomes of a saga.
     }
   };
+  const queue = new BullQueue(name, {
+    connection: failingFast(connection),
+    defaultJobOptions: {
+      removeOnComplete: true,
+      removeOnFail: true,
+      attempts: 5,
+      backoff: { type: 'exponential', delay: 500 },
+    },
+  });
+  const worker = new Worker(name, (job) => resume(String((job.data as { id: unknown }).id)), {
+    connection,
+    concurrency,
+    autorun: false,
+  });
   queue.on('error', report);
-  let worker: Worker | undefined;
+  worker.on('error', report);
+
+  const messages = createMessages(queue, report);
+  let resume: (id: string) => Promise<void> = async () => {};
+  let sweeps: ReturnType<typeof createRounds> | undefined;
+  let closed: Promise<void> | undefined;
+
   return {
-    start({ resume, sweep }) {
-      worker = new Worker(
-        name,
-        async (job) => {
-          if (job.name !== 'sweep') return resume(String((job.data as { id: unknown }).id));
-          const ids = await sweep();
-          await queue.addBulk(ids.map((id) => ({ name: 'saga', data: { id } })));
-          return undefined;
-        },
-        { connection, concurrency },
-      );
-      worker.on('error', report);
-      // One schedule for the whole queue, however many instances ask for it.
-      queue.upsertJobScheduler('kit-saga-sweep', { every: sweepMs }, { name: 'sweep' }).catch(report);
+    queue,
+    worker,
+    start(handlers) {
+      resume = handlers.resume;
+      worker.run().catch(report);
+      sweeps = createRounds(sweepMs, async () => {
+        try {
+          let isReached = true;
+          for (const id of await handlers.sweep()) {
+            if (closed) return false;
+            isReached &&= await Promise.race([messages.send(id, 0), delay(SEND_MS, false, { ref: false })]);
+            if (!isReached) await handlers.resume(id);
+          }
+        } catch (error) {
+          report(error);
+        }
+        return false;
+      });
     },
     async schedule(id, delayMs) {
-      await queue.add('saga', { id }, { delay: Math.ceil(delayMs) });
+      await messages.send(id, delayMs);
     },
-    async close() {
-      await worker?.close();
-      await queue.close();
+    close: () => (closed ??= close()),
+  };
+
+  async function close(): Promise<void> {
+    await sweeps?.close();
+    // BullMQ says farewell to a Redis that is away until it is back.
+    const isAway = messages.isFailing();
+    if (isAway) queue.disconnect().catch(report);
+    const farewell = Promise.allSettled([worker.close(isAway), queue.close()]);
+    if (await Promise.race([farewell, delay(CLOSE_MS, false, { ref: false })])) return;
+    for (const one of [worker, queue]) one.disconnect().catch(report);
+  }
+}
+/** Messages that may wait for the first connection to a Redis that is away. */
+const MAX_UNANSWERED = 10_000;
+const SEND_MS = 1_000;
+const CLOSE_MS = 2_000;
+
+/** Sends ids of sagas; says whether it worked, and reports the first failure of an outage. */
+function createMessages(queue: Queue, report: (error: unknown) => void) {
+  let unanswered = 0;
+  let isFailing = false;
+  return {
+    isFailing: () => isFailing,
+    async send(id: string, delayMs: number): Promise<boolean> {
+      // BullMQ waits for the first connection however long it takes.
+      if (unanswered >= MAX_UNANSWERED) return false;
+      unanswered += 1;
+      try {
+        await queue.add('saga', { id }, { delay: Math.ceil(delayMs) });
+        isFailing = false;
+      } catch (error) {
+        if (!isFailing) report(error);
+        isFailing = true;
+      } finally {
+        unanswered -= 1;
+      }
+      return !isFailing;
     },
   };
+}
+
+/** A message for a Redis that is away must not pile up in memory; the sweep makes it unnecessary. */
+function failingFast(connection: ConnectionOptions): ConnectionOptions {
+  const isInstance = typeof (connection as { on?: unknown }).on === 'function';
+  return isInstance ? connection : { ...connection, enableOfflineQueue: false };
 }
 
 /** The message id as it is, but for what BullMQ refuses: a colon, and whole numbers. */

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { hasServer, startRedis, type TestServer } from 'kit-tooling/servers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createBullmqDispatch, createBullmqPublisher } from '../src/bullmq.js';
+import { type BullmqDispatch, createBullmqDispatch, createBullmqPublisher } from '../src/bullmq.js';
 import {
   createOutbox,
   createOutboxRelay,
@@ -107,12 +107,15 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
 
   describe('dispatching sagas through BullMQ', () => {
     const input = z.object({});
+    const dispatches: BullmqDispatch[] = [];
+    afterEach(() => void dispatches.splice(0));
     const runner = (
       saga: ReturnType<typeof define>,
-      options: { sweepMs?: number; leaseMs?: number } = {},
+      options: { sweepMs?: number; leaseMs?: number; onError?: (error: unknown) => void } = {},
     ): SagaRunner => {
-      const { sweepMs = 600_000, leaseMs = 2_000 } = options;
-      const dispatch = createBullmqDispatch({ connection: connection(), queue: 'sagas', sweepMs });
+      const { sweepMs = 600_000, leaseMs = 2_000, onError } = options;
+      const dispatch = createBullmqDispatch({ connection: connection(), queue: 'sagas', sweepMs, onError });
+      dispatches.push(dispatch);
       return later(
         createSagaRunner(database.tm, {
           sagas: [saga],
@@ -159,6 +162,40 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       broken = false;
       await database.knex('kit_saga').update({ due_at: 1 });
       await completed(runner(saga, { sweepMs: 50 }), id);
+    });
+
+    it('goes on by itself while Redis is away, says so once, and closes', async () => {
+      const reported: unknown[] = [];
+      let broken = true;
+      const saga = define(() => {
+        if (broken) throw new Error('not yet');
+      });
+      const sagas = runner(saga, { sweepMs: 50, onError: (error) => reported.push(error) });
+      await dispatches[0]!.queue.waitUntilReady();
+      await server.kill();
+      try {
+        const started = await Promise.all(Array.from({ length: 20 }, () => sagas.start(saga, {})));
+        broken = false;
+        for (const { id } of started) await completed(sagas, id);
+        const notSent = reported.filter((error) => /Stream isn't writeable/.test(String(error)));
+        expect(notSent.length).toBeLessThanOrEqual(2);
+        await sagas.close();
+      } finally {
+        await server.restart();
+      }
+    }, 30_000);
+
+    it('shows its queue and worker to whoever measures them', async () => {
+      const saga = define(() => {});
+      const sagas = runner(saga);
+      const [{ queue, worker }] = dispatches as [BullmqDispatch];
+      let completedJobs = 0;
+      worker.on('completed', () => (completedJobs += 1));
+      await sagas.start(saga, {});
+      expect(await queue.getJobCounts()).toMatchObject({ delayed: 1 });
+      expect(worker.name).toBe('sagas');
+      await queue.add('saga', { id: 'nobody' });
+      await eventually(() => completedJobs > 0);
     });
 
     it('takes over from an instance that is gone when its lease ends', async () => {

@@ -1,6 +1,13 @@
 import type { Check } from '@kit/health';
-import { instrumentKnex, instrumentRedis, instrumentSagas, type Metrics } from '@kit/metrics';
+import {
+  instrumentKnex,
+  instrumentQueue,
+  instrumentRedis,
+  instrumentSagas,
+  type Metrics,
+} from '@kit/metrics';
 import type { SagaRunner } from '@kit/tx';
+import type { BullmqDispatch } from '@kit/tx/bullmq';
 import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -31,12 +38,20 @@ export function counted<Args extends unknown[], Outcome extends { status: string
 /** What the parts behind the service say of themselves, at each scrape. */
 export function instrument(
   metrics: Metrics,
-  parts: { knex: Knex; redis: Redis | undefined; sagas: SagaRunner },
+  parts: {
+    knex: Knex;
+    redis: Redis | undefined;
+    sagas: SagaRunner;
+    dispatch: BullmqDispatch | undefined;
+  },
 ): () => void {
   const ends = [
     instrumentKnex(metrics, parts.knex, { name: 'payment' }),
     instrumentSagas(metrics, parts.sagas),
     ...(parts.redis ? [instrumentRedis(metrics, parts.redis, { name: 'payment' })] : []),
+    ...(parts.dispatch
+      ? [instrumentQueue(metrics, parts.dispatch.queue), instrumentQueue(metrics, parts.dispatch.worker)]
+      : []),
   ];
   return () => {
     for (const end of ends) end();
