@@ -1,4 +1,5 @@
 import type { Instruments } from './instrument-maker.js';
+import { processWide } from './process-wide.js';
 
 const SLICES = 5;
 const SLICE_MS = 60_000;
@@ -12,6 +13,7 @@ export type SeeUser = (userId: string) => void;
  * (linear counting: Whang, Vander-Zanden, Taylor 1990; about 1 % off up to 100,000 users).
  */
 export function createActiveUsers(
+  registry: object,
   instruments: Instruments,
   onScrape: (name: string, fn: () => unknown) => () => void,
   now: () => number,
@@ -19,7 +21,8 @@ export function createActiveUsers(
   const gauge = instruments.gauge('business_active_users', {
     help: 'Different users seen in the last five minutes, estimated.',
   });
-  const slices = Array.from({ length: SLICES }, () => ({ minute: -1, bits: new Uint32Array(0) }));
+  const slices = seen.get(registry) ?? newSlices();
+  seen.set(registry, slices);
 
   onScrape('business_active_users', () => {
     const oldest = Math.floor(now() / SLICE_MS) - SLICES;
@@ -37,6 +40,11 @@ export function createActiveUsers(
     slice.bits[hash >>> 5]! |= 1 << (hash & 31);
   };
 }
+
+// By registry, since two createMetrics on one share the gauge.
+const seen = processWide('active-users', () => new WeakMap<object, ReturnType<typeof newSlices>>());
+
+const newSlices = () => Array.from({ length: SLICES }, () => ({ minute: -1, bits: new Uint32Array(0) }));
 
 function estimate(maps: readonly Uint32Array[]): number {
   let empty = 0;

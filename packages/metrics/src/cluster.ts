@@ -1,7 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { aggregate, keepSums } from './aggregate.js';
 import type { ForeignFamily } from './client.js';
-import { createGuard } from './collectors.js';
 import { foreignLines, type Format } from './exposition.js';
 import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
 import { checkWhole } from './options.js';
@@ -70,9 +69,11 @@ interface Workers {
 function answerPrimary(timeoutMs: number): Workers {
   const onMessage = (message: Message | null) => {
     if (message?.type !== ASK) return;
-    void ownFamilies(timeoutMs).then((families) => {
-      if (process.connected) process.send!({ type: ANSWER, id: message.id, families });
-    });
+    void ownFamilies(timeoutMs)
+      .then((families) => {
+        if (process.connected) process.send!({ type: ANSWER, id: message.id, families }, () => {});
+      })
+      .catch(() => {});
   };
   process.on('message', onMessage);
   return { families: async () => [], close: () => void process.off('message', onMessage) };
@@ -83,38 +84,45 @@ function askWorkers(timeoutMs: number): Workers {
   let nextId = 0;
   let retired: ForeignFamily[] = [];
   const lastOf = new Map<number, ForeignFamily[]>();
-  const waiting = new Map<string, (families: ForeignFamily[]) => void>();
-  const guard = createGuard();
+  const waiting = new Map<Worker, Map<unknown, () => void>>();
 
   const onMessage = (worker: Worker, message: Message | null) => {
-    if (message?.type !== ANSWER || !Array.isArray(message.families)) return;
+    if (message?.type !== ANSWER || !Array.isArray(message.families) || worker.isDead()) return;
     lastOf.set(worker.id, message.families);
-    waiting.get(`${worker.id} ${String(message.id)}`)?.(message.families);
+    waiting.get(worker)?.get(message.id)?.();
   };
   const onExit = (worker: Worker) => {
     const last = lastOf.get(worker.id);
     lastOf.delete(worker.id);
     if (last) retired = aggregate([retired, keepSums(last)]);
+    for (const settle of waiting.get(worker)?.values() ?? []) settle();
+    waiting.delete(worker);
   };
   cluster.on('message', onMessage);
   cluster.on('exit', onExit);
 
-  const ask = async (worker: Worker): Promise<ForeignFamily[]> => {
+  /** Resolves when the worker has answered, is gone, or takes too long. */
+  const ask = async (worker: Worker): Promise<void> => {
     const id = (nextId += 1);
-    const key = `${worker.id} ${id}`;
-    const answer = new Promise<ForeignFamily[]>((resolve) => waiting.set(key, resolve));
-    worker.send({ type: ASK, id });
-    const result = await guard.attempt(answer, () => answer, timeoutMs);
-    waiting.delete(key);
-    // One that is busy still counts with what it said last.
-    return result.ok ? result.value : (lastOf.get(worker.id) ?? []);
+    const pending = waiting.get(worker) ?? new Map<unknown, () => void>();
+    waiting.set(worker, pending);
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      pending.set(id, resolve);
+      timer = setTimeout(resolve, timeoutMs).unref();
+      // Without a callback Node emits an `error` that nobody listens to when the worker has just been killed.
+      worker.send({ type: ASK, id }, (error) => error && resolve());
+    });
+    clearTimeout(timer);
+    pending.delete(id);
   };
 
   return {
     async families() {
       const alive = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected() === true);
-      const answers = await Promise.all(alive.map((worker) => ask(worker!)));
-      return [retired, ...answers];
+      await Promise.all(alive.map((worker) => ask(worker!)));
+      // Read at the end: one that answered and then ended is among the retired. One that is busy counts with what it said last.
+      return [retired, ...lastOf.values()];
     },
     close() {
       cluster.off('message', onMessage);

@@ -50,8 +50,8 @@ class CounterChild implements BoundCounter {
   ) {}
 
   inc(amount = 1): void {
-    // Written so that NaN fails too.
-    if (!(amount >= 0 && amount < Infinity)) refuse(this.family.name, amount);
+    // Written so that NaN fails too, and the text '5', which would be appended.
+    if (!(typeof amount === 'number' && amount >= 0 && amount < Infinity)) refuse(this.family.name, amount);
     this.family.values[this.slot]! += amount;
   }
 }

@@ -28,3 +28,13 @@ export function isMetricConflictError(error: unknown): error is MetricConflictEr
     (error as { code?: unknown }).code === 'KIT_METRICS_CONFLICT'
   );
 }
+
+/** What somebody else threw, in one short line: it may hold anything. */
+export function describe(error: unknown): string {
+  try {
+    const text = error instanceof Error ? error.message : String(error);
+    return text.slice(0, 300).replaceAll(/[\s\p{Cc}]+/gu, ' ');
+  } catch {
+    return 'an error without a text';
+  }
+}

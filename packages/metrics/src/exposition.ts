@@ -37,7 +37,7 @@ export function* foreignLines(
   defaultLabels: Readonly<Record<string, unknown>>,
 ): Generator<{ text: string; lines: number }> {
   const type = types.has(String(family.type)) ? String(family.type) : 'untyped';
-  yield head(family.name, family.help ?? '', type, format);
+  yield head(family.name, textOf(family.help), type, format);
   // A label object that its owner reused and changed comes back twice; Prometheus would refuse the whole page.
   const seen = new Set<string>();
   for (const sample of family.values ?? []) {
@@ -101,7 +101,15 @@ function labelPairs(pairs: readonly (readonly [string, unknown])[]): string {
   return pairs.map(([name, value]) => `${name}="${escapeLabel(textOf(value))}"`).join(',');
 }
 
-const textOf = (value: unknown) => (value === undefined || value === null ? '' : (value as string));
+/** The clients take any label value, be it one that has no text; it must not cost the page. */
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  try {
+    return String(value as string);
+  } catch {
+    return '';
+  }
+}
 
 const joined = (left: string, right: string) => (left && right ? `${left},${right}` : left || right);
 

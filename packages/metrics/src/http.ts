@@ -42,9 +42,7 @@ export function createHttpTracker(
     const bytesBefore = req.socket?.bytesWritten ?? 0;
     const traceId = exemplars ? traceOf(res) : undefined;
     inFlight.inc();
-    // 'close' comes once, after a complete response and after an aborted one.
-    res.on('close', () => {
-      inFlight.dec();
+    const finished = () => {
       const status = res.writableFinished ? res.statusCode : CLIENT_CLOSED;
       const series = seriesOf(methodOf(req.method), routeOf(status) ?? UNMATCHED, status);
       series.requests?.inc();
@@ -52,6 +50,15 @@ export function createHttpTracker(
       if (traceId === undefined) series.duration.observe(seconds);
       else observeTraced(series.duration, seconds, traceId());
       series.size.observe(sizeOf(req, res, lengthOf, bytesBefore));
+    };
+    // 'close' comes once, after a complete response and after an aborted one.
+    res.on('close', () => {
+      inFlight.dec();
+      try {
+        finished();
+      } catch {
+        // A route that is no text, a framework that changed: no request, and no process, ends for the sake of a count.
+      }
     });
   };
 }

@@ -1,9 +1,12 @@
 import { checkMethods, checkMetrics } from './arguments.js';
+import { untilClosed } from './closing.js';
+import { show } from './labels.js';
 import type { Metrics } from './metrics.js';
 
 /** A cache that tells of hits and misses: `bentocache`, `cacheable`, or anything that emits `hit` and `miss`. */
 export interface CacheLike {
   on(event: never, listener: (...args: unknown[]) => void): unknown;
+  off?(event: never, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** What `instrumentCache` takes. */
@@ -29,6 +32,8 @@ export function instrumentCache(
   checkMetrics(metrics);
   checkMethods('cache', cache, ['on']);
   const name = options.name ?? 'default';
+  // Found out later it would be thrown into whoever reads the cache.
+  if (typeof name !== 'string') throw new TypeError(`name must be a string, got ${show(name)}`);
   const labels = ['cache', 'layer'] as const;
   const hits = metrics.counter('kit_cache_hits_total', {
     help: 'Lookups the cache answered, by layer.',
@@ -42,17 +47,17 @@ export function instrumentCache(
   const count = (counter: typeof hits) => (event: unknown) => {
     if (active) counter.child(name, layerOf(event)).inc();
   };
-  for (const [event, counter] of [
-    ['cache:hit', hits],
-    ['hit', hits],
-    ['cache:miss', misses],
-    ['miss', misses],
-  ] as const) {
-    cache.on(event as never, count(counter));
-  }
-  return () => {
+  const listeners = Object.entries({
+    'cache:hit': count(hits),
+    hit: count(hits),
+    'cache:miss': count(misses),
+    miss: count(misses),
+  });
+  for (const [event, listener] of listeners) cache.on(event as never, listener);
+  return untilClosed(metrics, () => {
     active = false;
-  };
+    for (const [event, listener] of listeners) cache.off?.(event as never, listener);
+  });
 }
 
 const LAYERS = new Set(['l1', 'l2', 'primary', 'secondary']);

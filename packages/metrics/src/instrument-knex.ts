@@ -1,4 +1,5 @@
 import { checkMethods, checkMetrics } from './arguments.js';
+import { untilClosed } from './closing.js';
 import type { Metrics } from './metrics.js';
 import { checkNumber } from './options.js';
 import { createPending } from './pending-calls.js';
@@ -72,9 +73,9 @@ export function instrumentKnex(
     listen(knex, 'query-error', onError),
     watchPool(metrics, knex, db, (isUp) => up.set(isUp ? 1 : 0)),
   ];
-  return () => {
+  return untilClosed(metrics, () => {
     for (const end of ends) end();
-  };
+  });
 }
 
 function createDatabaseInstruments(metrics: Metrics) {

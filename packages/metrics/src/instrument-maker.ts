@@ -2,7 +2,7 @@ import type { Counter } from './counter.js';
 import type { Gauge } from './gauge.js';
 import type { Histogram } from './histogram.js';
 import type { CounterOptions, GaugeOptions, HistogramOptions } from './instruments.js';
-import { checkLabelNames, checkMetricName } from './labels.js';
+import { checkLabelNames, checkMetricName, show } from './labels.js';
 import { checkBuckets } from './options.js';
 import type { Store } from './store.js';
 
@@ -24,8 +24,9 @@ export function createInstruments(
   prefix: string,
   defaultBounds: readonly number[],
 ): Instruments {
-  const request = (name: string, options: Partial<CounterOptions> = {}, reserved: string[] = []) => {
+  const request = (name: string, given: Partial<GaugeOptions> | undefined, reserved: string[] = []) => {
     checkMetricName(name);
+    const options = checkOptions(given);
     const labelNames = options.labels ?? [];
     checkLabelNames(labelNames, reserved);
     const full = `${prefix}${name}`;
@@ -53,4 +54,21 @@ export function createInstruments(
         bounds: options?.buckets === undefined ? defaultBounds : checkBuckets('buckets', options.buckets),
       }) as never,
   };
+}
+
+const AGGREGATES: readonly unknown[] = ['sum', 'max', 'min', 'average', 'first'];
+
+/** What would fail at the first scrape, and take the whole page with it, fails here. */
+function checkOptions(given: Partial<GaugeOptions> | undefined): Partial<GaugeOptions> {
+  const { help, aggregate, collect } = given ?? {};
+  if (help !== undefined && typeof help !== 'string') {
+    throw new TypeError(`help must be a string, got ${show(help)}`);
+  }
+  if (aggregate !== undefined && !AGGREGATES.includes(aggregate)) {
+    throw new RangeError(`aggregate must be one of ${AGGREGATES.join(', ')}, got ${show(aggregate)}`);
+  }
+  if (collect !== undefined && typeof collect !== 'function') {
+    throw new TypeError(`collect must be a function, got ${show(collect)}`);
+  }
+  return given ?? {};
 }

@@ -1,4 +1,5 @@
 import { checkMetrics } from './arguments.js';
+import { untilClosed } from './closing.js';
 import { show } from './labels.js';
 import type { Metrics } from './metrics.js';
 
@@ -32,9 +33,9 @@ export function instrumentQueue(metrics: Metrics, queue: QueueLike): () => void 
   checkMetrics(metrics);
   if (typeof queue?.name !== 'string') throw new TypeError(`queue must have a name, got ${show(queue)}`);
   const ends = [watchLength(metrics, queue), watchJobs(metrics, queue)];
-  return () => {
+  return untilClosed(metrics, () => {
     for (const end of ends) end();
-  };
+  });
 }
 
 function watchLength(metrics: Metrics, queue: QueueLike): () => void {
@@ -51,8 +52,7 @@ function watchLength(metrics: Metrics, queue: QueueLike): () => void {
 }
 
 function watchJobs(metrics: Metrics, queue: QueueLike): () => void {
-  // A queue emits other events than a worker; only a worker runs jobs.
-  if (!queue.on || queue.getJobCounts) return () => {};
+  if (!queue.on) return () => {};
   const jobs = metrics.counter('kit_jobs_total', {
     help: 'Jobs that ended, by outcome.',
     labels: ['queue', 'outcome'],
@@ -61,12 +61,13 @@ function watchJobs(metrics: Metrics, queue: QueueLike): () => void {
     help: 'Jobs that failed and will be tried again.',
     labels: ['queue'],
   });
-  // The 0 of each makes the first one an increase from something.
-  const succeeded = jobs.child(queue.name, 'success');
-  const failed = jobs.child(queue.name, 'failure');
-  const retried = retries.child(queue.name);
-  const onCompleted = () => succeeded.inc();
-  const onFailed = (job: Job | undefined) => (willRetry(job) ? retried : failed).inc();
+  const succeeded = () => jobs.child(queue.name, 'success');
+  const failed = () => jobs.child(queue.name, 'failure');
+  const retried = () => retries.child(queue.name);
+  // A worker shows 0 of each from its beginning, so that the first failure is an increase; a queue runs no jobs.
+  if (!queue.getJobCounts) for (const series of [succeeded, failed, retried]) series();
+  const onCompleted = () => succeeded().inc();
+  const onFailed = (job: Job | undefined) => (willRetry(job) ? retried : failed)().inc();
   queue.on('completed' as never, onCompleted);
   queue.on('failed' as never, onFailed as (...args: unknown[]) => void);
   return () => {

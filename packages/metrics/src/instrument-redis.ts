@@ -1,6 +1,7 @@
 import { checkMethods, checkMetrics } from './arguments.js';
 import { parseRedisInfo, type RedisInfo } from './redis-info.js';
 import type { BoundCounter } from './counter.js';
+import { untilClosed } from './closing.js';
 import type { Metrics } from './metrics.js';
 import { checkNumber } from './options.js';
 
@@ -66,10 +67,10 @@ export function instrumentRedis(
     if (info) instruments.show(info);
   });
 
-  return () => {
+  return untilClosed(metrics, () => {
     endScrape();
     for (const [event, listener] of Object.entries(listeners)) redis.removeListener(event, listener);
-  };
+  });
 }
 
 function createRedisInstruments(metrics: Metrics, name: string) {

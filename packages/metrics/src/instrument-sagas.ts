@@ -1,4 +1,5 @@
 import { checkMethods, checkMetrics } from './arguments.js';
+import { untilClosed } from './closing.js';
 import type { Metrics } from './metrics.js';
 
 /** Anything that lists sagas by status, such as the `sagas` of `@kit/tx`. */
@@ -24,11 +25,12 @@ export function instrumentSagas(metrics: Metrics, sagas: SagasLike): () => void 
     aggregate: 'max',
   });
   const seen = new Set<string>();
-  return metrics.onScrape('kit_saga_stuck', async () => {
+  const endScrape = metrics.onScrape('kit_saga_stuck', async () => {
     const counts = new Map<string, number>();
     for (const { name } of await sagas.list({ status: 'stuck' }))
       counts.set(name, (counts.get(name) ?? 0) + 1);
     for (const name of counts.keys()) seen.add(name);
     for (const name of seen) gauge.child(name).set(counts.get(name) ?? 0);
   });
+  return untilClosed(metrics, endScrape);
 }

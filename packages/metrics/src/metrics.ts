@@ -2,10 +2,12 @@ import { createActiveUsers } from './active-users.js';
 import { type Business, createBusiness } from './business.js';
 import type { PrometheusRegistry } from './client.js';
 import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
+import { describe } from './errors.js';
+import { endWhatMeasures } from './closing.js';
 import { createHttpTracker, type TrackHttp } from './http.js';
 import { kitNaming } from './http-naming.js';
 import { createInstruments, type Instruments } from './instrument-maker.js';
-import { checkMetricName } from './labels.js';
+import { checkMetricName, show } from './labels.js';
 import {
   checkBuckets,
   checkClient,
@@ -53,7 +55,7 @@ export interface Metrics extends Instruments {
 export function createMetrics(options: MetricsOptions): Metrics {
   const settings = check(options);
   const { client, registry, defaultLabels, logger, now } = settings;
-  const once = oncePerText(logger);
+  const once = oncePerKey(logger);
 
   const store = createStore({
     ...settings,
@@ -61,6 +63,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     onDropped(metric) {
       if (metric !== dropped.name) dropped.inc({ metric });
       once(
+        `${metric} dropped`,
         `[kit/metrics] "${metric}" has ${settings.maxSeries} series; new label sets go to __overflow__ (kit_metrics_series_dropped_total counts them)`,
       );
     },
@@ -80,7 +83,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     defaultLabels,
     onCollectFailed(metric, error) {
       failures.inc({ metric });
-      once(`[kit/metrics] "${metric}" is missing from scrapes: ${describe(error)}`);
+      once(`${metric} failed`, `[kit/metrics] "${metric}" is missing from scrapes: ${describe(error)}`);
     },
   };
 
@@ -93,17 +96,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
   const ends: (() => void)[] = [joinProcess(source)];
   const onScrape = (name: string, fn: () => unknown) => {
+    if (typeof fn !== 'function') throw new TypeError(`fn of onScrape must be a function, got ${show(fn)}`);
     const end = store.collectors.add(name, fn);
     ends.push(end);
     return end;
   };
-  if (settings.defaultMetrics) addProcessMetrics(instruments, onScrape);
+  if (settings.defaultMetrics) addProcessMetrics(registry, instruments, onScrape);
   let trackHttp: TrackHttp | undefined;
 
-  return {
+  const metrics: Metrics = {
     ...instruments,
     registry,
-    business: createBusiness(instruments, createActiveUsers(instruments, onScrape, now)),
+    business: createBusiness(instruments, createActiveUsers(registry, instruments, onScrape, now)),
     onScrape,
     get trackHttp() {
       // Only a service that serves HTTP shows HTTP metrics.
@@ -111,14 +115,20 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     handler: (handlerOptions) =>
       createHandler(
-        { now, warn: once, page: (format, timeoutMs) => scrape(source, format, timeoutMs) },
+        {
+          now,
+          warn: (text) => once('scrape', text),
+          page: (format, timeoutMs) => scrape(source, format, timeoutMs),
+        },
         handlerOptions,
       ),
     close,
     [Symbol.asyncDispose]: async () => close(),
   };
+  return metrics;
 
   function close() {
+    endWhatMeasures(metrics);
     for (const end of ends.splice(0)) end();
   }
 }
@@ -132,7 +142,7 @@ function check(options: MetricsOptions) {
   if (prefix !== '') checkMetricName(prefix, 'prefix');
   return {
     client,
-    registry: checkRegistry(options.registry ?? new client.Registry()),
+    registry: checkRegistry(withDefault(options.registry, new client.Registry())),
     prefix,
     defaultLabels: checkDefaultLabels(options.defaultLabels),
     maxSeries: checkWhole('maxSeriesPerMetric', withDefault(options.maxSeriesPerMetric, 2_000), 1, 1_000_000),
@@ -140,17 +150,17 @@ function check(options: MetricsOptions) {
     exemplars: checkSwitch('exemplars', withDefault(options.exemplars, true)),
     defaultMetrics: checkSwitch('defaultMetrics', withDefault(options.defaultMetrics, true)),
     logger: checkLogger(options.logger),
-    naming: checkNaming(options.naming ?? kitNaming),
-    now: checkClock(options.now ?? Date.now),
+    naming: checkNaming(withDefault(options.naming, kitNaming)),
+    now: checkClock(withDefault(options.now, Date.now)),
   };
 }
 
-/** A line a problem, not a line a request. */
-function oncePerText(logger: MetricsLogger | undefined): (message: string) => void {
+/** A line a problem, not a line a request, however often its words change. */
+function oncePerKey(logger: MetricsLogger | undefined): (key: string, message: string) => void {
   const said = new Set<string>();
-  return (message) => {
-    if (said.has(message) || said.size >= 1_000) return;
-    said.add(message);
+  return (key, message) => {
+    if (said.has(key) || said.size >= 1_000) return;
+    said.add(key);
     try {
       if (logger) logger.warn(message);
       else process.emitWarning(message);
@@ -158,8 +168,4 @@ function oncePerText(logger: MetricsLogger | undefined): (message: string) => vo
       // A logger that fails must not fail whoever counted something.
     }
   };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

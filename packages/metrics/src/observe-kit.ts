@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { checkMetrics } from './arguments.js';
 import type { Observers } from './channels.js';
+import { untilClosed } from './closing.js';
 import { observeBreakers } from './observe-breakers.js';
 import { observeService } from './observe-service.js';
 import { observeTransactions } from './observe-transactions.js';
@@ -24,15 +25,12 @@ export function observeKit(metrics: Metrics): () => void {
   const running = observed.get(metrics.registry) ?? { users: 0, stop: listen(metrics) };
   running.users += 1;
   observed.set(metrics.registry, running);
-  let stopped = false;
-  return () => {
-    if (stopped) return;
-    stopped = true;
+  return untilClosed(metrics, () => {
     running.users -= 1;
     if (running.users > 0) return;
     observed.delete(metrics.registry);
     running.stop();
-  };
+  });
 }
 
 function listen(instruments: Instruments): () => void {

@@ -1,8 +1,13 @@
 import { totalmem } from 'node:os';
 import type { Instruments } from './instrument-maker.js';
+import { processWide } from './process-wide.js';
+
+// By registry: two createMetrics on one would count everything twice.
+const counted = processWide('disk-access', () => new WeakMap<object, { fsRead: number; fsWrite: number }>());
 
 /** What the clients' default metrics lack for the overview dashboard: limits and disk access. */
 export function addProcessMetrics(
+  registry: object,
   instruments: Instruments,
   onScrape: (name: string, fn: () => unknown) => () => void,
 ): void {
@@ -16,12 +21,13 @@ export function addProcessMetrics(
   });
   const reads = io.child('read');
   const writes = io.child('write');
-  let before = { fsRead: 0, fsWrite: 0 };
+  const before = counted.get(registry) ?? { fsRead: 0, fsWrite: 0 };
+  counted.set(registry, before);
   onScrape('kit_process_fs_operations_total', () => {
     const { fsRead, fsWrite } = process.resourceUsage();
     reads.inc(Math.max(0, fsRead - before.fsRead));
     writes.inc(Math.max(0, fsWrite - before.fsWrite));
-    before = { fsRead, fsWrite };
+    Object.assign(before, { fsRead, fsWrite });
     limit.set(memoryLimit());
   });
 }

@@ -55,13 +55,23 @@ async function collect(source: ScrapeSource, timeoutMs: number) {
     store.collectors.run(timeoutMs),
     ...others.map(async (metric) => {
       const { name } = metric;
-      const result = await store.guard.attempt(metric, () => metric.get(), timeoutMs);
+      const result = await store.guard.attempt(metric, () => familyOf(metric), timeoutMs);
       if (result.ok) foreign.set(metric, { ...result.value, name: nameOf(registry, metric, result.value) });
       else source.onCollectFailed(name, result.error);
     }),
   ]);
   for (const [metric, error] of failed) source.onCollectFailed(metric, error);
   return { failed, foreign };
+}
+
+/** @throws TypeError for what no client's metric would give, so that it costs its own lines only. */
+async function familyOf(metric: ForeignMetric): Promise<ForeignFamily> {
+  const family: Partial<ForeignFamily> | undefined = await metric.get();
+  const values: unknown = family?.values ?? [];
+  if (typeof family?.name !== 'string' || !Array.isArray(values) || values.includes(null)) {
+    throw new TypeError('its get() gave no metric');
+  }
+  return family as ForeignFamily;
 }
 
 // An OpenMetrics scrape by the client itself cuts `_total` off its counters' names for good; the

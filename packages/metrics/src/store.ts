@@ -66,6 +66,7 @@ export function createStore(options: StoreOptions): Store {
         'is already in the registry and was not made by kit; choose another name or a prefix',
       );
     }
+    refuseSamplesOfAnother(registry, request);
     const family = createFamily({
       ...request,
       maxSeries: options.maxSeries,
@@ -122,5 +123,19 @@ function refuseOther(family: Family, request: MetricRequest): void {
       request.name,
       `exists with buckets ${family.bounds.join(', ')} and cannot have ${request.bounds.join(', ')}`,
     );
+  }
+}
+
+/** A histogram `x` has samples called x_bucket, x_sum and x_count; a metric of that name would be the same series twice. */
+function refuseSamplesOfAnother(registry: PrometheusRegistry, { name, type }: MetricRequest): void {
+  const typeOf = (metric: string) =>
+    (registry.getSingleMetric(metric) as { type?: unknown } | undefined)?.type;
+  const [, base = ''] = /^(.+)_(?:bucket|sum|count)$/.exec(name) ?? [];
+  const other =
+    type === 'histogram'
+      ? ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`).find((sample) => typeOf(sample))
+      : ['histogram', 'summary'].includes(String(typeOf(base))) && base;
+  if (other) {
+    throw new MetricConflictError(name, `would share samples with "${other}"; choose another name`);
   }
 }

@@ -111,6 +111,54 @@ describe.each(clients)('defects of %s that do not come through', (_name, client)
     ).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it('label values that have no text, and things that are no metric, cost no page', async () => {
+    const registry = new client.Registry();
+    const odd = (name: string, family: unknown) =>
+      registry.registerMetric({ name, get: async () => family } as never);
+    const values: unknown[] = [['a"b'], Object.create(null), Symbol('s'), { toString: () => process.exit }];
+    odd('theirs_odd', {
+      name: 'theirs_odd',
+      help: 5,
+      type: 'gauge',
+      values: values.map((x, i) => ({ value: i, labels: { i, x } })),
+    });
+    odd('theirs_nothing', undefined);
+    odd('theirs_hole', { name: 'theirs_hole', values: [null] });
+    odd('theirs_text', { name: 'theirs_text', values: 'many' });
+    const metrics = newMetrics({ client, registry, logger: { info() {}, error() {}, warn() {} } });
+    metrics.counter('ours_total', { help: 'O' }).inc(3);
+    served = await serve(metrics);
+    for (const accept of [{}, OPENMETRICS]) {
+      const { status, text } = await served.get(accept);
+      expect(status).toBe(200);
+      expect(valueOf(text, 'ours_total')).toBe(3);
+      expect(valueOf(text, 'theirs_odd', { x: 'a\\"b' })).toBe(0);
+      expect(parse(text).filter((s) => s.name === 'theirs_odd')).toHaveLength(values.length);
+      expect(text).not.toMatch(/^theirs_(nothing|hole|text)/m);
+    }
+  });
+
+  it('an error that is another one each time is one line, and a short one', async () => {
+    const warnings: string[] = [];
+    const metrics = newMetrics({
+      client,
+      logger: { info() {}, error() {}, warn: (message) => void warnings.push(message) },
+    });
+    let n = 0;
+    metrics.gauge('fails', {
+      help: 'F',
+      collect: () => Promise.reject(new Error(`${(n += 1)}\n[evil] line ${'x'.repeat(5_000)}`)),
+    });
+    metrics.gauge('fails_oddly', { help: 'F', collect: () => Promise.reject(Object.create(null)) });
+    served = await serve(metrics);
+    for (let i = 0; i < 3; i += 1) expect((await served.get()).status).toBe(200);
+    expect(warnings).toHaveLength(2);
+    for (const line of warnings) {
+      expect(line).not.toContain('\n');
+      expect(line.length).toBeLessThan(500);
+    }
+  });
+
   it('a collect that throws or hangs costs its own metric and nothing else', async () => {
     const registry = new client.Registry();
     const gauge = (name: string, collect: () => unknown) =>

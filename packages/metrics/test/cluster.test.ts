@@ -8,29 +8,42 @@ import { newMetrics, valueOf } from './clients.js';
 import { OPENMETRICS } from './page-of.js';
 
 describe('clusterMetrics', () => {
-  it('adds up the primary and its workers, and keeps what a killed worker had counted', async () => {
-    const child = runChild(new URL('./fixtures/cluster-service.ts', import.meta.url), { ipc: true });
-    const url = `http://127.0.0.1:${/port (\d+)/.exec(await child.waitFor(/port \d+/))![1]}/metrics`;
-    const page = async (headers = {}) => (await fetch(url, { headers })).text();
+  it.each(['prom-client', '@prometheus-io/client'])(
+    'adds up the primary and its workers, and keeps what a killed worker had counted, with %s',
+    async (name) => {
+      const child = runChild(new URL('./fixtures/cluster-service.ts', import.meta.url), {
+        ipc: true,
+        env: { METRICS_CLIENT: name },
+      });
+      const url = `http://127.0.0.1:${/port (\d+)/.exec(await child.waitFor(/port \d+/))![1]}/metrics`;
+      const page = async (headers = {}) => (await fetch(url, { headers })).text();
 
-    const text = await page();
-    expect(valueOf(text, 'served_total', { by: 'worker' })).toBe(20);
-    expect(valueOf(text, 'served_total', { by: 'primary' })).toBe(1);
-    expect(valueOf(text, 'waits_seconds_bucket', { le: '1' })).toBe(2);
-    expect(valueOf(text, 'waits_seconds_count')).toBe(2);
-    expect(valueOf(text, 'level')).toBe(2);
-    expect(valueOf(text, 'theirs_total')).toBe(3);
-    expect(await page(OPENMETRICS)).toMatch(/# TYPE served counter[^]*# EOF\n$/);
+      const text = await page();
+      expect(valueOf(text, 'served_total', { by: 'worker' })).toBe(20);
+      expect(valueOf(text, 'served_total', { by: 'primary' })).toBe(1);
+      expect(valueOf(text, 'waits_seconds_bucket', { le: '1' })).toBe(2);
+      expect(valueOf(text, 'waits_seconds_count')).toBe(2);
+      expect(valueOf(text, 'level')).toBe(2);
+      expect(valueOf(text, 'theirs_total')).toBe(3);
+      expect(await page(OPENMETRICS)).toMatch(/# TYPE served counter[^]*# EOF\n$/);
 
-    child.process.send('kill one');
-    await child.waitFor('worker gone');
-    const later = await page();
-    expect(valueOf(later, 'served_total', { by: 'worker' })).toBe(20);
-    expect(valueOf(later, 'waits_seconds_count')).toBe(2);
-    expect(valueOf(later, 'theirs_total')).toBe(3);
-    child.process.send('end');
-    await child.exited;
-  });
+      child.process.send('ask and kill');
+      // Counted once: among the ended or among the living.
+      await child.waitFor('together 20');
+      await child.waitFor('worker gone');
+      const later = await page();
+      expect(valueOf(later, 'served_total', { by: 'worker' })).toBe(20);
+      expect(valueOf(later, 'waits_seconds_count')).toBe(2);
+      expect(valueOf(later, 'theirs_total')).toBe(3);
+      // The last worker dies between the question and the answer.
+      child.process.send('kill and ask');
+      await child.waitFor('asked true');
+      expect(valueOf(await page(), 'served_total', { by: 'worker' })).toBe(20);
+      child.process.send('end');
+      await child.exited;
+    },
+    30_000,
+  );
 
   it('shows one process alone, and forgets metrics that were closed', async () => {
     const metrics = newMetrics();

@@ -1,7 +1,12 @@
+import fastify from 'fastify';
 import { startFastify } from 'kit-tooling/apps';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import * as http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { metricsPlugin } from '../src/fastify.js';
-import { newMetrics, valueOf } from './clients.js';
+import { newMetrics, textOf, valueOf } from './clients.js';
 
 describe('metricsPlugin', () => {
   it('measures routes declared before it and after it, and in other plugins, awaited or not', async () => {
@@ -18,6 +23,38 @@ describe('metricsPlugin', () => {
       expect(valueOf(text, 'http_requests_total', { route })).toBe(1);
     }
     await app.close();
+  });
+
+  it('measures HTTP/2, and serves the page over it', async () => {
+    const metrics = newMetrics();
+    const app = fastify({ http2: true });
+    await app.register(metricsPlugin, { metrics, cacheMs: 0 });
+    app.get('/users/:id', async () => ({ ok: true }));
+    const session = http2.connect(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const get = async (path: string) => {
+      const stream = session.request({ ':path': path });
+      return (await stream.setEncoding('utf8').toArray()).join('');
+    };
+    await get('/users/1');
+    const page = await get('/metrics');
+    expect(valueOf(page, 'http_requests_total', { route: '/users/:id', status_code: '200' })).toBe(1);
+    expect(valueOf(page, 'http_response_size_bytes_sum', { route: '/users/:id' })).toBe(11);
+    session.destroy();
+    await app.close();
+  });
+
+  it('ends no process over a route that is no text', async () => {
+    const metrics = newMetrics();
+    const server = createServer((req, res) => {
+      metrics.trackHttp(req, res, () => ({}) as never);
+      res.end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect((await fetch(`http://127.0.0.1:${port}`)).status).toBe(200);
+    await expect.poll(async () => valueOf(await textOf(metrics), 'http_requests_in_flight')).toBe(0);
+    server.closeAllConnections();
+    server.close();
   });
 
   it('counts the bytes of a stream that has no Content-Length', async () => {

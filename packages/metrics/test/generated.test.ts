@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -132,7 +132,9 @@ describe('the command line', () => {
   it('says what it can do', () => {
     expect(run('--help')).toMatchObject({ code: 0, error: '' });
     expect(run('--help').out).toContain('dashboards');
-    expect(run()).toMatchObject({ code: 2 });
+    expect(run('-h')).toMatchObject({ code: 0 });
+    expect(run()).toMatchObject({ code: 2, out: '' });
+    expect(run().error).toContain('--out');
   });
 
   it('writes into folders that were not there', () => {
@@ -153,6 +155,17 @@ describe('the command line', () => {
     }
   });
 
+  it('says in one line which folder it cannot write to', () => {
+    const file = join(folder, 'a-file');
+    writeFileSync(file, 'kept');
+    for (const command of ['dashboards', 'rules']) {
+      const { code, out, error } = run(command, '--out', join(file, 'below'));
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(error).toMatch(/^cannot write to .*a-file.below: .+\n$/);
+    }
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+  });
+
   it.each([
     [['graphs', '--out', 'x'], 'unknown command "graphs"'],
     [['rules'], '--out must name a folder'],
@@ -162,6 +175,10 @@ describe('the command line', () => {
     [['rules', '--out', 'x', '--naming', 'other'], '--naming must be kit or otel'],
     [['rules', 'more', '--out', 'x'], 'unexpected "more"'],
     [['rules', '--colour'], '--colour'],
+    [['rules', '--out'], '--out'],
+    [['rules', '--out', ''], '--out must name a folder'],
+    [['rules', '--out', 'x', '--slo', '1'], '--slo must be'],
+    [['rules', '--out', 'x', '--prefix', '1a'], '--prefix must match'],
   ])('refuses %j', (args, message) => {
     const { code, error } = run(...args);
     expect(code).toBe(2);

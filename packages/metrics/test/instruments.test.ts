@@ -105,6 +105,22 @@ describe.each(clients)('instruments in a registry of %s', (_name, client) => {
     }
   });
 
+  it('refuse a name under which a histogram has its samples, whichever came first', () => {
+    const registry = new client.Registry();
+    new client.Histogram({ name: 'theirs', help: 'T', registers: [registry] }).observe(1);
+    const metrics = newMetrics({ client, registry });
+    metrics.histogram('h', { help: 'H' });
+    metrics.counter('g_sum', { help: 'G' });
+    for (const clash of [
+      () => metrics.gauge('h_count', { help: 'G' }),
+      () => metrics.gauge('theirs_bucket', { help: 'G' }),
+      () => metrics.histogram('g', { help: 'G' }),
+    ]) {
+      expect(clash).toThrow(/would share samples with/);
+    }
+    expect(() => metrics.gauge('other_count', { help: 'G' })).not.toThrow();
+  });
+
   it("put the prefix before every name, kit's own included", async () => {
     const metrics = newMetrics({ client, prefix: 'shop_', defaultMetrics: true });
     metrics.counter('a_total', { help: 'A' }).inc();
@@ -148,6 +164,23 @@ describe.each(clients)('instruments in a registry of %s', (_name, client) => {
     expect(valueOf(await registry.metrics(), 'a_total')).toBe(2);
     expect(valueOf(await textOf(other), 'a_total')).toBe(40);
     for (const metrics of [one, two, other]) metrics.close();
+  });
+
+  it('see the same users and the same disk in two createMetrics on one registry, until both are closed', async () => {
+    const registry = new client.Registry();
+    const [one, two] = [0, 1].map(() => newMetrics({ client, registry, defaultMetrics: true }));
+    one!.business.seen('user-1');
+    two!.business.seen('user-2');
+    const text = await registry.metrics();
+    expect(valueOf(text, 'business_active_users')).toBe(2);
+    const { fsRead, fsWrite } = process.resourceUsage();
+    const counted = (operation: string) => valueOf(text, 'kit_process_fs_operations_total', { operation })!;
+    expect(counted('read')).toBeLessThanOrEqual(fsRead);
+    expect(counted('write')).toBeLessThanOrEqual(fsWrite);
+    one!.close();
+    two!.business.seen('user-3');
+    expect(valueOf(await registry.metrics(), 'business_active_users')).toBe(3);
+    two!.close();
   });
 
   it('start at zero again after resetMetrics and come back after clear', async () => {

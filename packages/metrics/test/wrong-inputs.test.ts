@@ -54,6 +54,8 @@ describe('createMetrics with wrong options', () => {
     ],
     ['a clock that stands', { client: promClient, now: 1 }, /now must be a function, got 1/],
     ['no names', { client: promClient, naming: {} }, /naming must be the names/],
+    ['a registry that is null', { client: promClient, registry: null }, /registry must be a Registry/],
+    ['a clock that is null', { client: promClient, now: null }, /now must be a function/],
     ['a prefix with a dash', { client: promClient, prefix: 'my-' }, /prefix must match/],
     ['a default label le', { client: promClient, defaultLabels: { le: '1' } }, /"le"/],
     [
@@ -97,6 +99,27 @@ describe('instruments with wrong names', () => {
       /must be an array/,
     ],
     ['unsorted buckets', () => metrics.histogram('a6', { help: 'A', buckets: [2, 1] }), /ascending/],
+    // Each of these was found out at the first scrape, and some took the page with them.
+    [
+      'a help that is no text',
+      () => metrics.counter('a7', { help: 5 as never }),
+      /help must be a string, got 5/,
+    ],
+    [
+      'an aggregate that does not exist',
+      () => metrics.gauge('a8', { help: 'A', aggregate: 'median' as never }),
+      /aggregate must be one of sum, max, min, average, first, got 'median'/,
+    ],
+    [
+      'a collect that is none',
+      () => metrics.gauge('a9', { help: 'A', collect: 1 as never }),
+      /collect must be a function/,
+    ],
+    [
+      'an onScrape without a function',
+      () => metrics.onScrape('a', 1 as never),
+      /onScrape must be a function/,
+    ],
   ])('%s', (_name, make, message) => {
     expect(make).toThrow(message);
   });
@@ -113,6 +136,10 @@ describe('instruments with wrong values', () => {
     ['an increment by NaN', () => counter.child(1).inc(NaN), /got NaN/],
     ['an endless increment', () => counter.child(1).inc(Infinity), /got Infinity/],
     ['an increment by text', () => counter.child(1).inc('many' as never), /got 'many'/],
+    // It was appended: two increments by '5' made 55.
+    ['an increment by a number in text', () => counter.child(1).inc('5' as never), /got '5'/],
+    ['an increment by null', () => counter.inc({ x: 1 }, null as never), /got null/],
+    ['an increment by true', () => counter.child(1).inc(true as never), /got true/],
     ['an observation of NaN', () => histogram.observe(NaN), /finite number, got NaN/],
     ['an observation of nothing', () => histogram.observe(undefined as never), /got undefined/],
     ['a gauge set to text', () => gauge.set('1' as never), /must be a number/],
@@ -194,6 +221,11 @@ describe('what takes metrics and something to measure, given something else', ()
       'instrumentCache of a Map',
       () => instrumentCache(metrics, new Map() as never),
       /cache must have on\(\)/,
+    ],
+    [
+      'instrumentCache with a name that is none',
+      () => instrumentCache(metrics, emitter, { name: {} as never }),
+      /name must be a string/,
     ],
     ['instrumentQueue of a name', () => instrumentQueue(metrics, 'mail' as never), /queue must have a name/],
     ['instrumentSagas of nothing', () => instrumentSagas(metrics, null as never), /sagas must have list\(\)/],

@@ -32,21 +32,29 @@ const terminal: CliOutput = {
   error: (text) => void process.stderr.write(text),
 };
 
-/** Runs the command line; returns the exit code: 0, or 2 for a command that makes no sense. */
+/** Runs the command line; returns the exit code: 0, 1 when a file cannot be written, 2 for a command that makes no sense. */
 export function runCli(args: string[], output: CliOutput = terminal): number {
+  let asked: ReturnType<typeof read>;
   try {
-    const { command, folder, files } = read(args);
-    if (!files) {
-      output.out(HELP);
-      return command === 'help' ? 0 : 2;
-    }
-    write(folder, files);
-    output.out(`${Object.keys(files).length} files written to ${folder}\n`);
-    return 0;
+    asked = read(args);
   } catch (error) {
     output.error(`${(error as Error).message}\n\n${HELP}`);
     return 2;
   }
+  const { command, folder, files } = asked;
+  if (!files) {
+    if (command === 'help') output.out(HELP);
+    else output.error(HELP);
+    return command === 'help' ? 0 : 2;
+  }
+  try {
+    write(folder, files);
+  } catch (error) {
+    output.error(`cannot write to ${folder}: ${(error as Error).message}\n`);
+    return 1;
+  }
+  output.out(`${Object.keys(files).length} files written to ${folder}\n`);
+  return 0;
 }
 
 function read(args: string[]): { command: string; folder: string; files?: GeneratedFiles } {
