@@ -105,7 +105,8 @@ function labelPairs(pairs: readonly (readonly [string, unknown])[]): string {
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return '';
   try {
-    return String(value as string);
+    // oxlint-disable-next-line typescript/no-base-to-string -- '[object Object]' is what the client writes too
+    return String(value);
   } catch {
     return '';
   }
