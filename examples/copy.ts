@@ -40,7 +40,12 @@ console.log(`${folder} is yours. Next: cd ${target} && npm install && npm run bu
 /** Without what only the workspace understands: `workspace:`, `catalog:`, its test tools. */
 function standAlone({ dependencies, devDependencies, scripts, ...rest }: Manifest): Manifest {
   const { test: _test, ...ownScripts } = scripts;
-  const { 'kit-tooling': _tooling, vitest: _vitest, ...ownDevDependencies } = devDependencies;
+  const {
+    'kit-tooling': _tooling,
+    vitest: _vitest,
+    '@seriousme/openapi-schema-validator': _validator,
+    ...ownDevDependencies
+  } = devDependencies;
   return {
     ...rest,
     name: basename(folder),

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { ErrorsModule } from '@kit/errors/nest';
-import { createHealth, knexCheck } from '@kit/health';
+import { createHealth, knexCheck, redisCheck } from '@kit/health';
 import { HealthModule } from '@kit/health/nest';
-import { createMetrics, instrumentKnex, observeKit } from '@kit/metrics';
+import { createMetrics, instrumentKnex, instrumentRedis, observeKit } from '@kit/metrics';
 import { MetricsModule } from '@kit/metrics/nest';
-import { createLogger, traceRequestHeaders, traceResponseHeaders } from '@kit/trace';
+import { createAuditLog, createLogger, traceRequestHeaders, traceResponseHeaders } from '@kit/trace';
 import { TraceModule } from '@kit/trace/nest';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -14,6 +14,7 @@ import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { join } from 'node:path';
 import promClient from 'prom-client';
+import { auditMiddleware } from './audit.ts';
 import { AuthController } from './auth/auth.controller.ts';
 import { openKeyRing } from './auth/key-ring.ts';
 import type { Config } from './config.ts';
@@ -21,7 +22,9 @@ import { openDatabase } from './database.ts';
 import { errors } from './errors.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
 import { PhoneController } from './phone/phone.controller.ts';
-import { CONFIG, KEY_RING, USER_REPOSITORY } from './tokens.ts';
+import { connectRedis } from './redis.ts';
+import { CONFIG, KEY_RING, USER_CACHE, USER_REPOSITORY } from './tokens.ts';
+import { createUserCache, forgettingOnWrite } from './users/user-cache.ts';
 import { UserCommands } from './users/user-commands.ts';
 import { UserQueries } from './users/user-queries.ts';
 import { createUserRepository } from './users/user-repository.ts';
@@ -42,15 +45,24 @@ export async function createApp(config: Config) {
   const metrics = createMetrics({ client: promClient, registry: new promClient.Registry(), logger });
   const stopObserving = observeKit(metrics);
   instrumentKnex(metrics, database.knex);
+  const redis = config.REDIS_URL === undefined ? undefined : connectRedis(config.REDIS_URL, logger);
+  if (redis) instrumentRedis(metrics, redis, { name: 'users' });
+  const cache = createUserCache(metrics, redis);
+  const users = forgettingOnWrite(createUserRepository(database.tm), cache, database.tm);
+  const audit = createAuditLog({ path: config.auditFile });
   const health = createHealth({
     readiness: config.HEALTH_READINESS,
     thresholds: { failures: config.HEALTH_FAILURES, successes: config.HEALTH_SUCCESSES },
   });
   health.add(knexCheck(database.knex), { critical: true });
+  // Without Redis every instance has its memory: no reason to leave.
+  if (redis) health.add(redisCheck(redis), { critical: false, groups: [] });
+
+  const proxies = config.TRUSTED_PROXIES;
 
   @Module({
     imports: [
-      TraceModule.forRoot({ logger }),
+      TraceModule.forRoot({ logger, trustInbound: proxies.length > 0 ? proxies : false }),
       ErrorsModule.forRoot({ logger }),
       MetricsModule.forRoot({ metrics }),
       HealthModule.forRoot({ health }),
@@ -61,7 +73,8 @@ export async function createApp(config: Config) {
       UserQueries,
       { provide: CONFIG, useValue: config },
       { provide: KEY_RING, useValue: keys },
-      { provide: USER_REPOSITORY, useValue: createUserRepository(database.tm) },
+      { provide: USER_CACHE, useValue: cache },
+      { provide: USER_REPOSITORY, useValue: users },
     ],
   })
   class AppModule {}
@@ -71,11 +84,14 @@ export async function createApp(config: Config) {
     abortOnError: false,
   });
   app.useBodyParser('json', { limit: '64kb' });
+  app.set('trust proxy', proxies.length > 0 ? proxies : false);
+  app.use(auditMiddleware(audit));
   app.use(helmet());
   app.use(compression());
   app.enableCors({
+    origin: config.CORS_ORIGINS.length > 0 ? config.CORS_ORIGINS : false,
     allowedHeaders: ['authorization', 'content-type', ...traceRequestHeaders],
-    exposedHeaders: [...traceResponseHeaders],
+    exposedHeaders: ['retry-after', ...traceResponseHeaders],
   });
   app.use(
     ['/auth/login', '/auth/register'],
@@ -84,6 +100,8 @@ export async function createApp(config: Config) {
       limit: config.AUTH_RATE_PER_MINUTE,
       standardHeaders: 'draft-8',
       legacyHeaders: false,
+      // Whose X-Forwarded-For is believed was said above.
+      validate: { xForwardedForHeader: false },
       handler: (_request, _response, next) =>
         next(errors.SYS_RATE_LIMITED(undefined, { retryAfterMs: 60_000 })),
     }),
@@ -96,7 +114,10 @@ export async function createApp(config: Config) {
     close: async (): Promise<void> => {
       stopObserving();
       health.close();
+      await cache.close();
+      redis?.disconnect();
       await database.close();
+      await audit.close();
       await logger.flush();
     },
   };

@@ -4,6 +4,16 @@ import { z } from 'zod';
 const number = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
+
 const schema = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: z.string().default('127.0.0.1'),
@@ -23,11 +33,19 @@ const schema = z.object({
     .default('users')
     .transform((text) => text.split(',').map((name) => name.trim())),
   STRICT_DOMAIN_GUARD: z.stringbool().default(true),
+  /** A second cache level for all instances; without it each has its own memory. */
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   TOKEN_TTL_SECONDS: number(900, 10, 86_400),
   /** Opens the routes of an administrator; without it there are none. */
   ADMIN_TOKEN: z.string().min(16).optional(),
   /** Logins and registrations a minute from one address. */
   AUTH_RATE_PER_MINUTE: number(60, 1, 1_000_000),
+  /** Who changed what, when and from where; in DATA_DIR when unset. */
+  AUDIT_FILE: z.string().optional(),
+  /** Origins whose pages may call this service, comma-separated. */
+  CORS_ORIGINS: list,
+  /** Addresses whose X-Forwarded-* and trace headers are believed: our gateways and services. */
+  TRUSTED_PROXIES: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))),
   /** `strict`: any degraded check of readiness takes this instance out; `critical-only`: an unhealthy critical one does. */
   HEALTH_READINESS: z.enum(['strict', 'critical-only']).default('strict'),
   /** How many results in a row change the status of a check: for the worse, for the better. */
@@ -37,7 +55,7 @@ const schema = z.object({
   READY_DELAY_MS: number(1_000, 0, 60_000),
 });
 
-export type Config = z.infer<typeof schema> & { sqliteFile: string };
+export type Config = z.infer<typeof schema> & { sqliteFile: string; auditFile: string };
 
 /** Reads the environment once, at the start. @throws Error that lists every problem, one a line */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
@@ -48,5 +66,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`the configuration is not valid:\n${problems.join('\n')}`);
   }
-  return { ...parsed.data, sqliteFile: resolve(parsed.data.DATA_DIR, 'users.sqlite') };
+  const { data } = parsed;
+  return {
+    ...data,
+    sqliteFile: resolve(data.DATA_DIR, 'users.sqlite'),
+    auditFile: data.AUDIT_FILE ?? resolve(data.DATA_DIR, 'user-audit.log'),
+  };
 }

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
+import { engines } from './engines.ts';
 
 export const adminToken = 'the-administrators-token';
 
@@ -42,19 +44,7 @@ export async function startService(env: Record<string, string> = {}): Promise<Se
   const url = await app.getUrl();
   let serial = 0;
 
-  const call: Service['call'] = async (method, path, { body, token, headers } = {}) => {
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : {} };
-  };
+  const call = callAt(url);
 
   return {
     url,
@@ -71,5 +61,39 @@ export async function startService(env: Record<string, string> = {}): Promise<Se
       await close();
       rmSync(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** The same scenarios on every engine; `service` is there when they run. */
+export function onEveryEngine(title: string, scenarios: (service: Service) => void): void {
+  describe.each(engines)(`${title}, on $engine`, ({ start }) => {
+    const service = {} as Service;
+    let engine: Awaited<ReturnType<typeof start>>;
+    beforeAll(async () => {
+      engine = await start();
+      Object.assign(service, await startService(engine.env));
+    });
+    afterAll(async () => {
+      await service.close?.();
+      await engine?.stop();
+    });
+    scenarios(service);
+  });
+}
+
+/** Calls any instance. */
+export function callAt(url: string): Service['call'] {
+  return async (method, path, { body, token, headers } = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : {} };
   };
 }

@@ -8,10 +8,9 @@ export type SessionMode = 'read' | 'write';
 interface Sessions {
   acquire(): Promise<Connection>;
   guarded: WeakSet<Connection>;
+  /** What to put back when a connection goes to code that uses the pool without the manager. */
+  borrowed: WeakMap<Connection, () => void>;
 }
-
-/** What to put back when a connection leaves the manager's hands. */
-const borrowed = new WeakMap<Connection, () => void>();
 
 /** A connection in the wanted mode; switching costs one round trip, staying in a mode costs none. */
 export async function leaseConnection(
@@ -21,8 +20,8 @@ export async function leaseConnection(
 ): Promise<Connection> {
   const sessions = sessionsOf(client, engine);
   const connection = await sessions.acquire();
-  const undo = engine.borrow?.(connection);
-  if (undo !== undefined) borrowed.set(connection, undo);
+  if (engine.borrow !== undefined && !sessions.borrowed.has(connection))
+    sessions.borrowed.set(connection, engine.borrow(connection));
   if ((mode === 'read') === sessions.guarded.has(connection)) return connection;
   await switchMode(client, engine, sessions, connection, mode === 'read');
   return connection;
@@ -30,8 +29,6 @@ export async function leaseConnection(
 
 export function returnConnection(client: KnexClient, connection: Connection): void {
   delete connection.__knexTxId;
-  borrowed.get(connection)?.();
-  borrowed.delete(connection);
   // A pool that is being destroyed may refuse; the connection goes with it.
   if (client.pool !== undefined) void client.releaseConnection(connection);
 }
@@ -52,8 +49,8 @@ export function destroyConnection(
 }
 
 /**
- * Code that uses the pool without the manager must not get a guarded connection, so the client's own
- * `acquireConnection` lifts the guard.
+ * Code that uses the pool without the manager must get neither a guarded nor a borrowed connection, so the client's own
+ * `acquireConnection` puts back what was changed. Until then it stays: a manager's next lease finds it as it needs it.
  */
 function sessionsOf(client: KnexClient, engine: Engine): Sessions {
   let sessions = known.get(client);
@@ -67,9 +64,11 @@ const known = new WeakMap<KnexClient, Sessions>();
 function watchSessions(client: KnexClient, engine: Engine): Sessions {
   return sharedState(client, 'sessions', () => {
     const acquire = client.acquireConnection.bind(client);
-    const sessions: Sessions = { acquire, guarded: new WeakSet() };
+    const sessions: Sessions = { acquire, guarded: new WeakSet(), borrowed: new WeakMap() };
     client.acquireConnection = async () => {
       const connection = await acquire();
+      sessions.borrowed.get(connection)?.();
+      sessions.borrowed.delete(connection);
       if (sessions.guarded.has(connection)) await switchMode(client, engine, sessions, connection, false);
       return connection;
     };

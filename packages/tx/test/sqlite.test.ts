@@ -54,6 +54,8 @@ describe('SQLite with several connections in one process', () => {
     await add('a');
     await tm.run(() => add('b'));
     expect(await knex.raw('pragma busy_timeout')).toEqual([{ timeout: 5000 }]);
+    expect(await tm.run(() => tm.db.raw('pragma busy_timeout'))).toEqual([{ timeout: 0 }]);
+    expect(await knex.raw('pragma busy_timeout')).toEqual([{ timeout: 5000 }]);
   });
 
   it('a schema change inside tm.run is part of the transaction', async () => {

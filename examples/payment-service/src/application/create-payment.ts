@@ -154,11 +154,12 @@ export type CreatePayment = (
 export function createPaymentUseCase(
   sagas: Pick<SagaRunner, 'start'>,
   saga: ReturnType<typeof createPaymentSaga>,
-  { tm, payments }: Pick<CreatePaymentDeps, 'tm' | 'payments'>,
+  { payments }: Pick<CreatePaymentDeps, 'payments'>,
 ): CreatePayment {
   return async (input, { idempotencyKey }) => {
     const { id, error } = await sagas.start(saga, input, { dedupeKey: `payment:${idempotencyKey}` });
-    const payment = await tm.run({ readOnly: true }, () => payments.find(id));
+    // Outside a transaction this is one statement on the primary; a replica might not have the payment yet.
+    const payment = await payments.find(id);
     if (!payment) throw new Error(error?.message ?? `payment ${id} has no row`);
     return payment;
   };

@@ -1,10 +1,9 @@
 import { migrateTx } from '@kit/tx';
 import knexFactory, { type Knex } from 'knex';
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { migrationSource } from './migrations.ts';
 import { assertOwnDatabase } from './ownership.ts';
+import { openSqlite } from './sqlite.ts';
 
 /** A pool for the URL's engine: PostgreSQL, MariaDB/MySQL or a SQLite file. */
 export function openDatabase(databaseUrl: string, poolMax: number): Knex {
@@ -42,28 +41,6 @@ export async function migrate(knex: Knex, strict: boolean): Promise<void> {
     }
   }
   await migrateTx(knex);
-}
-
-function openSqlite(filename: string): Knex {
-  mkdirSync(dirname(filename), { recursive: true });
-  return knexFactory({
-    client: 'better-sqlite3',
-    connection: { filename },
-    useNullAsDefault: true,
-    // SQLite has one writer.
-    pool: {
-      min: 1,
-      max: 1,
-      afterCreate(
-        connection: { pragma(text: string): unknown },
-        done: (error: unknown, connection: unknown) => void,
-      ) {
-        connection.pragma('journal_mode = WAL');
-        connection.pragma('foreign_keys = ON');
-        done(null, connection);
-      },
-    },
-  });
 }
 
 const fileOf = (databaseUrl: string) => databaseUrl.replace(/^sqlite:(\/\/)?/, '');

@@ -18,7 +18,7 @@ export function createPaymentCache(metrics: Metrics, redis: Redis | undefined) {
   const store = redis
     ? memory
         .useL2Layer(redisDriver({ connection: redis, prefix: 'payment-service' }))
-        .useBus(redisBusDriver({ connection: redis.options }))
+        .useBus(redisBusDriver({ connection: redis }))
     : memory;
   const bento = new BentoCache({
     default: 'payments',
@@ -59,7 +59,8 @@ export function createPaymentCache(metrics: Metrics, redis: Redis | undefined) {
     cache,
     async close() {
       stopCounting();
-      await bento.disconnectAll();
+      // A Redis that is away cannot be told goodbye.
+      await bento.disconnectAll().catch(() => {});
     },
   };
 }

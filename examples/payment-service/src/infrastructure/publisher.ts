@@ -21,6 +21,13 @@ export function connectRedis(url: string, logger: Logger): Redis {
     maxRetriesPerRequest: 1,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
   });
+  return watched(redis, logger);
+}
+
+/** The bus of the cache duplicates the connection: what its copies meet belongs into the log as well. */
+function watched(redis: Redis, logger: Logger): Redis {
   redis.on('error', (error) => logger.warn({ err: error }, 'redis'));
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => watched(duplicate(override), logger);
   return redis;
 }

@@ -12,6 +12,7 @@ const plugin: FastifyPluginAsync = async (app) => {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'payment-service', version: '1.0.0', description: 'Payments, refunds, settlements.' },
+      paths: operatorPaths,
       components: {
         securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } },
         ...(errorsToOpenApi(errors).components as OpenAPIV3_1.ComponentsObject),
@@ -24,6 +25,25 @@ const plugin: FastifyPluginAsync = async (app) => {
 };
 
 export const openApiPlugin = Object.assign(plugin, { [Symbol.for('skip-override')]: true });
+
+const answer = (type: string, description: string) => ({ description, content: { [type]: {} } });
+const get = (summary: string, responses: OpenAPIV3_1.ResponsesObject) => ({
+  get: { tags: ['operators'], summary, responses },
+});
+const probe = (summary: string) =>
+  get(summary, {
+    200: answer('application/json', 'Yes, with the checks'),
+    503: answer('application/json', 'No, with the checks'),
+  });
+
+/** What the plugins of health and metrics answer, which have no schemas. */
+const operatorPaths: OpenAPIV3_1.PathsObject = {
+  '/health': get('Every check, for people', { 200: answer('application/json', 'The checks') }),
+  '/health/live': probe('Is the process alive'),
+  '/health/ready': probe('May requests come'),
+  '/health/startup': probe('Has it started'),
+  '/metrics': get('For Prometheus', { 200: answer('text/plain', 'The metrics') }),
+};
 
 /** The one header that a caller must know of; its check lies with its own error code, not with the schemas. */
 const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {

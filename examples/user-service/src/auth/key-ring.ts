@@ -3,13 +3,13 @@ import {
   exportJWK,
   generateKeyPair,
   generateSecret,
-  importJWK,
   type JWK,
   jwtVerify,
   SignJWT,
 } from 'jose';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { errors } from '../errors.ts';
@@ -17,6 +17,14 @@ import type { Principal } from '../users/user.ts';
 
 export type Algorithm = 'RS256' | 'HS256';
 type StoredKey = JWK & { kid: string; alg: Algorithm };
+
+/** Made once and kept as it is: jose remembers what it has imported by the object. */
+interface UsableKey {
+  kid: string;
+  alg: Algorithm;
+  signing: JWK;
+  verifying: JWK;
+}
 
 export interface KeyRing {
   sign(principal: Principal): Promise<string>;
@@ -45,13 +53,14 @@ const claims = z.object({ sub: z.string(), role: z.enum(['user', 'admin']) });
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const { file, ttlSeconds, issuer = 'user-service', audience = 'kit-platform' } = options;
   await rotateKeys(file, { onlyIfMissing: true });
-  let keys: StoredKey[] = [];
+  let keys: UsableKey[] = [];
   let readAtMtime = -1;
 
-  const current = async (): Promise<StoredKey[]> => {
-    const { mtimeMs } = await stat(file);
+  const current = async (): Promise<UsableKey[]> => {
+    // In sync: a few µs, where the threads of the others may be busy with passwords.
+    const { mtimeMs } = statSync(file);
     if (mtimeMs !== readAtMtime) {
-      keys = await readKeys(file);
+      keys = (await readKeys(file)).map(usable);
       readAtMtime = mtimeMs;
     }
     return keys;
@@ -68,7 +77,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
         .setAudience(audience)
         .setIssuedAt()
         .setExpirationTime(`${ttlSeconds}s`)
-        .sign(await importJWK(key!, key!.alg));
+        .sign(key!.signing);
     },
     async verify(token) {
       try {
@@ -79,7 +88,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
             // The key decides the algorithm, never the token: else a public RSA key would do as an HMAC secret.
             const key = known.find((candidate) => candidate.kid === kid && candidate.alg === alg);
             if (!key) throw new joseErrors.JWSSignatureVerificationFailed();
-            return importJWK(verifyingHalf(key), key.alg);
+            return key.verifying;
           },
           { algorithms: ['RS256', 'HS256'], issuer, audience, requiredClaims: ['sub', 'exp'] },
         );
@@ -92,10 +101,17 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     },
     async publicKeys() {
       const rsa = (await current()).filter((key) => key.alg === 'RS256');
-      return { keys: rsa.map((key) => ({ ...verifyingHalf(key), use: 'sig' })) };
+      return { keys: rsa.map(({ verifying }) => ({ ...verifying, use: 'sig' })) };
     },
   };
 }
+
+const usable = (key: StoredKey): UsableKey => ({
+  kid: key.kid,
+  alg: key.alg,
+  signing: key,
+  verifying: verifyingHalf(key),
+});
 
 /** All of a shared secret; of an RSA pair the public part alone. */
 function verifyingHalf({ kty, n, e, k, kid, alg }: StoredKey): JWK {

@@ -1,7 +1,7 @@
 import { errorsToOpenApi } from '@kit/errors';
 import { z, type ZodType } from 'zod';
 import { errors } from '../errors.ts';
-import { type DocumentedRoute, routes } from './routes.ts';
+import { type Code, type DocumentedRoute, routes } from './routes.ts';
 
 /** The OpenAPI 3.1 document, from the schemas that validate and the catalogue that answers. */
 export function openApiDocument(): Record<string, unknown> {
@@ -12,13 +12,14 @@ export function openApiDocument(): Record<string, unknown> {
     info: { title: 'user-service', version: '0.0.0' },
     paths,
     components: {
-      ...errorsToOpenApi(errors),
+      ...errorsToOpenApi(errors).components,
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
     },
   };
 }
 
-function operation({ summary, status, body, query, answer, secured, errors: codes, path }: DocumentedRoute) {
+function operation(route: DocumentedRoute) {
+  const { summary, status, body, query, answer, answerType, secured, errors: codes, path } = route;
   return {
     summary,
     ...(secured ? { security: [{ bearer: [] }] } : {}),
@@ -37,14 +38,33 @@ function operation({ summary, status, body, query, answer, secured, errors: code
     responses: {
       [status]: {
         description: 'Done',
-        ...(answer ? { content: { 'application/json': { schema: z.toJSONSchema(answer) } } } : {}),
+        ...(answer
+          ? { content: { [answerType ?? 'application/json']: { schema: z.toJSONSchema(answer) } } }
+          : {}),
       },
-      default: {
-        description: `A problem (RFC 9457) with one of the codes ${['SYS_INTERNAL_ERROR', ...codes].join(', ')}`,
-        content: { 'application/problem+json': { schema: { type: 'object' } } },
-      },
+      ...problems(codes),
     },
   };
+}
+
+/** The answers of the catalogue, by status: one code is referred to, several share a description. */
+function problems(codes: readonly Code[]): Record<string, unknown> {
+  const byStatus = Object.groupBy([...codes, 'SYS_INTERNAL_ERROR' as const], (code) =>
+    String(errors[code].definition.status),
+  );
+  return Object.fromEntries(
+    Object.entries(byStatus).map(([status, [first, ...others] = []]) => [
+      status,
+      others.length === 0
+        ? { $ref: `#/components/responses/${first}` }
+        : {
+            description: [first, ...others].join(', '),
+            content: {
+              'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
+            },
+          },
+    ]),
+  );
 }
 
 function queryParameters(query: ZodType | undefined) {

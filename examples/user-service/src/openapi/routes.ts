@@ -1,4 +1,5 @@
-import type { ZodType } from 'zod';
+import { z, type ZodType } from 'zod';
+import type { errors } from '../errors.ts';
 import {
   login,
   newUser,
@@ -12,6 +13,8 @@ import {
   userPageAnswer,
 } from '../schemas.ts';
 
+export type Code = keyof typeof errors;
+
 export interface DocumentedRoute {
   method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
@@ -20,10 +23,14 @@ export interface DocumentedRoute {
   body?: ZodType;
   query?: ZodType;
   answer?: ZodType;
+  /** @default 'application/json' */
+  answerType?: string;
   secured?: boolean;
   /** Codes beside those that any route may give. */
-  errors: string[];
+  errors: Code[];
 }
+
+const health = z.looseObject({ status: z.string() }).meta({ description: 'checks with their results' });
 
 /** Every route of the service; a test compares this list with the router. */
 export const routes: DocumentedRoute[] = [
@@ -116,5 +123,54 @@ export const routes: DocumentedRoute[] = [
     body: phoneQuestion,
     answer: phoneAnswer,
     errors: ['VAL_INVALID_INPUT'],
+  },
+  {
+    method: 'get',
+    path: '/health',
+    summary: 'Every check, for people',
+    status: 200,
+    answer: health,
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/health/live',
+    summary: 'Is the process alive',
+    status: 200,
+    answer: health,
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/health/ready',
+    summary: 'May requests come',
+    status: 200,
+    answer: health,
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/health/startup',
+    summary: 'Has it started',
+    status: 200,
+    answer: health,
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/metrics',
+    summary: 'For Prometheus',
+    status: 200,
+    answer: z.string(),
+    answerType: 'text/plain',
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This document',
+    status: 200,
+    answer: z.looseObject({}),
+    errors: [],
   },
 ];

@@ -3,7 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { verifyPassword } from '../auth/passwords.ts';
 import { USERS_MANAGER } from '../database.ts';
 import { errors } from '../errors.ts';
-import { USER_REPOSITORY } from '../tokens.ts';
+import { USER_CACHE, USER_REPOSITORY } from '../tokens.ts';
+import type { UserCache } from './user-cache.ts';
 import type { UserRepository } from './user-repository.ts';
 import { maySee, normaliseEmail, type Principal, type User } from './user.ts';
 
@@ -16,18 +17,24 @@ export interface UserPage {
 @Injectable()
 export class UserQueries {
   readonly #users: UserRepository;
+  readonly #cache: UserCache;
 
-  constructor(@Inject(USER_REPOSITORY) users: UserRepository) {
+  constructor(@Inject(USER_REPOSITORY) users: UserRepository, @Inject(USER_CACHE) cache: UserCache) {
     this.#users = users;
+    this.#cache = cache;
   }
 
-  @ReadOnly({ manager: USERS_MANAGER })
   async get(principal: Principal, id: string): Promise<User> {
     // A stranger learns no more from a user that exists than from one that does not.
     if (!maySee(principal, id)) throw errors.AUTH_FORBIDDEN();
-    const user = await this.#users.find(id);
+    const user = await this.#cache.read(id, () => this.find(id));
     if (!user) throw errors.RES_USER_NOT_FOUND({ id });
     return user;
+  }
+
+  @ReadOnly({ manager: USERS_MANAGER })
+  protected async find(id: string): Promise<User | undefined> {
+    return this.#users.find(id);
   }
 
   @ReadOnly({ manager: USERS_MANAGER })
