@@ -57,10 +57,11 @@ describe('the OpenAPI document', () => {
   });
 
   it('has no route that the service does not have', () => {
-    for (const { method, path } of operations()) {
+    const strangers = operations().filter(({ method, path }) => {
       const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
-      expect(service.app.hasRoute({ method: method as 'GET', url }), `${method} ${url}`).toBe(true);
-    }
+      return !service.app.hasRoute({ method, url });
+    });
+    expect(strangers).toEqual([]);
   });
 
   it('has every code of the error catalogue, each with its answer', () => {
@@ -68,21 +69,21 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(document.components.responses)).toEqual(expect.arrayContaining(Object.keys(errors)));
   });
 
-  it('says of every route what it is, what goes in, and that it may refuse', () => {
-    for (const { path, method, operation } of operations()) {
-      const name = `${method} ${path}`;
-      if (path.startsWith('/admin')) expect(operation.security, name).toEqual([{ adminToken: [] }]);
-      if (!path.startsWith('/v1')) continue;
-      expect(operation.summary, name).toMatch(/\w/);
-      expect(
-        Object.keys(operation.responses).some((status) => status.startsWith('2')),
-        name,
-      ).toBe(true);
-      if (method === 'POST') {
-        expect(operation.requestBody?.content['application/json']?.schema, name).toBeDefined();
-        expect(Object.keys(operation.responses), name).toContain('4XX');
-      }
+  it('says of every route what it is and that it may refuse, and of what changes something what goes in', () => {
+    const open = operations().filter(({ path }) => path.startsWith('/v1'));
+    expect(open.filter(({ operation }) => !operation.summary)).toEqual([]);
+    const posts = open.filter(({ method }) => method === 'POST');
+    expect(posts.length).toBeGreaterThan(2);
+    for (const { operation } of posts) {
+      expect(operation.requestBody?.content['application/json']?.schema).toBeDefined();
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['201', '4XX']));
     }
+  });
+
+  it('says of every admin route that it wants the token', () => {
+    const admin = operations().filter(({ path }) => path.startsWith('/admin'));
+    expect(admin.length).toBeGreaterThan(5);
+    for (const { operation } of admin) expect(operation.security).toEqual([{ adminToken: [] }]);
   });
 });
 

@@ -35,8 +35,8 @@ describe('a page of an origin that is allowed', () => {
   it('may read the trace of an answer, and when to come again, also of one that went wrong', async () => {
     for (const path of ['/openapi.json', '/auth/me', '/nowhere']) {
       const { headers } = await service.call('GET', path, { headers: { origin: shop } });
-      expect(headers.get('access-control-allow-origin'), path).toBe(shop);
-      expect(headers.get('vary'), path).toMatch(/origin/i);
+      expect(headers.get('access-control-allow-origin')).toBe(shop);
+      expect(headers.get('vary')).toMatch(/origin/i);
       expect(lowerCase(headers.get('access-control-expose-headers'))).toEqual(
         expect.arrayContaining(['retry-after', ...traceResponseHeaders].map((name) => name.toLowerCase())),
       );

@@ -15,7 +15,7 @@ const reads = (service: Service) =>
   countOf(service, 'kit_tx_duration_seconds_count\\{[^}]*mode="read"[^}]*\\}');
 const misses = (service: Service) => countOf(service, 'kit_cache_misses_total\\{[^}]*\\}');
 /** The page of metrics may be a moment old. */
-const soon = <T>(ask: () => Promise<T>) => expect.poll(ask, { timeout: 5_000 });
+const soon = { timeout: 5_000 };
 
 describe('a user that was read', () => {
   let service: Service;
@@ -29,7 +29,7 @@ describe('a user that was read', () => {
     const first = await service.call('GET', `/users/${id}`, { token });
     const before = await hits(service, 'l1');
     expect((await service.call('GET', `/users/${id}`, { token })).body).toEqual(first.body);
-    await soon(() => hits(service, 'l1')).toBe(before + 1);
+    await expect.poll(() => hits(service, 'l1'), soon).toBe(before + 1);
   });
 
   it('is shown as it is after a change, and not any more after it was deleted', async () => {
@@ -54,7 +54,7 @@ describe('a user that was read', () => {
     const before = await misses(service);
     const { id, token } = await service.newUser();
     expect((await service.call('GET', `/users/${id}`, { token })).status).toBe(200);
-    await soon(() => misses(service)).toBeGreaterThan(before);
+    await expect.poll(() => misses(service), soon).toBeGreaterThan(before);
   });
 });
 
@@ -67,7 +67,7 @@ describe('a user that many ask for at once', () => {
     );
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     // One more than the login.
-    await soon(() => reads(service)).toBe(2);
+    await expect.poll(() => reads(service), soon).toBe(2);
     await service.close();
   });
 });
@@ -107,7 +107,7 @@ describe.runIf(hasServer('redis'))('two instances with one database and one Redi
     await one.call('GET', `/users/${id}`, { token });
     const before = await hits(two, 'l2');
     expect((await two.call('GET', `/users/${id}`, { token })).body.id).toBe(id);
-    await soon(() => hits(two, 'l2')).toBe(before + 1);
+    await expect.poll(() => hits(two, 'l2'), soon).toBe(before + 1);
   });
 
   it('forget together what one of them has changed', async () => {
@@ -115,7 +115,9 @@ describe.runIf(hasServer('redis'))('two instances with one database and one Redi
     for (const service of [one, two]) await service.call('GET', `/users/${id}`, { token });
     await one.call('PATCH', `/users/${id}`, { token, body: { name: 'Changed' } });
     // Told over Redis, so within moments; the ttl would take ten seconds.
-    await soon(async () => (await two.call('GET', `/users/${id}`, { token })).body.name).toBe('Changed');
+    await expect
+      .poll(async () => (await two.call('GET', `/users/${id}`, { token })).body.name, soon)
+      .toBe('Changed');
   });
 
   it('go on without Redis, say so in health and log, stay ready, and stop in order', async () => {
@@ -127,7 +129,9 @@ describe.runIf(hasServer('redis'))('two instances with one database and one Redi
       const changed = await service.call('PATCH', `/users/${id}`, { token, body: { name } });
       expect(changed.status).toBe(200);
       expect((await service.call('GET', `/users/${id}`, { token })).body.name).toBe(name);
-      await soon(async () => (await service.call('GET', '/health')).body.status).toBe('degraded');
+      await expect
+        .poll(async () => (await service.call('GET', '/health')).body.status, soon)
+        .toBe('degraded');
       expect((await service.call('GET', '/health/ready')).status).toBe(200);
     }
     process.signal('SIGTERM');
