@@ -40,7 +40,7 @@ const operations = () =>
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {
-    expect(await new Validator().validate(structuredClone(document))).toEqual({ valid: true });
+    expect(await new Validator().validate({ ...structuredClone(document) })).toEqual({ valid: true });
   });
 
   it('has every route that the service has', () => {

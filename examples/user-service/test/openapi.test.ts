@@ -42,7 +42,7 @@ const documented = () =>
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {
-    expect(await new Validator().validate(structuredClone(document))).toEqual({ valid: true });
+    expect(await new Validator().validate({ ...structuredClone(document) })).toEqual({ valid: true });
   });
 
   it('has the routes of the service, all of them and no other', () => {

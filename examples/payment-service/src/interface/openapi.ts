@@ -27,7 +27,7 @@ const plugin: FastifyPluginAsync = async (app) => {
 export const openApiPlugin = Object.assign(plugin, { [Symbol.for('skip-override')]: true });
 
 const answer = (type: string, description: string) => ({ description, content: { [type]: {} } });
-const get = (summary: string, responses: OpenAPIV3_1.ResponsesObject) => ({
+const get = (summary: string, responses: Record<string, ReturnType<typeof answer>>) => ({
   get: { tags: ['operators'], summary, responses },
 });
 const probe = (summary: string) =>
@@ -37,7 +37,7 @@ const probe = (summary: string) =>
   });
 
 /** What the plugins of health and metrics answer, which have no schemas. */
-const operatorPaths: OpenAPIV3_1.PathsObject = {
+const operatorPaths = {
   '/health': get('Every check, for people', { 200: answer('application/json', 'The checks') }),
   '/health/live': probe('Is the process alive'),
   '/health/ready': probe('May requests come'),

@@ -49,16 +49,16 @@ function operation(route: DocumentedRoute) {
 
 /** The answers of the catalogue, by status: one code is referred to, several share a description. */
 function problems(codes: readonly Code[]): Record<string, unknown> {
-  const byStatus = Object.groupBy([...codes, 'SYS_INTERNAL_ERROR' as const], (code) =>
+  const byStatus = Object.groupBy([...codes, 'SYS_INTERNAL_ERROR'] satisfies Code[], (code) =>
     String(errors[code].definition.status),
   );
   return Object.fromEntries(
-    Object.entries(byStatus).map(([status, [first, ...others] = []]) => [
+    Object.entries(byStatus).map(([status, sharing = []]) => [
       status,
-      others.length === 0
-        ? { $ref: `#/components/responses/${first}` }
+      sharing.length === 1
+        ? { $ref: `#/components/responses/${sharing[0]}` }
         : {
-            description: [first, ...others].join(', '),
+            description: sharing.join(', '),
             content: {
               'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
             },
