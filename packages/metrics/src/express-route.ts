@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { templateOf } from './express4-template.js';
 
 /** What express 4 and 5 show of a layer; the names are those of their `router`. */
 interface Layer {
@@ -6,6 +7,8 @@ interface Layer {
   readonly handle?: { readonly stack?: readonly Layer[] };
   /** router >= 2.3: the pattern as it was given. */
   readonly rawPath?: unknown;
+  /** express 4 */
+  readonly regexp?: unknown;
   readonly keys?: readonly unknown[];
   params?: Record<string, unknown> | undefined;
   path?: string | undefined;
@@ -140,6 +143,9 @@ function matchOnce(layer: Layer, path: string): Match | undefined {
  * layer then reads the marker as that parameter, this is where the parameter stands.
  */
 function probe(layer: Layer, path: string, matched: Match): string {
+  if (matched.path !== '' && layer.regexp instanceof RegExp) {
+    return templateOf(layer.regexp, layer.keys ?? [], path);
+  }
   const parts = matched.path.split('/');
   const tail = path.slice(matched.path.length);
   const template = [...parts];

@@ -28,6 +28,8 @@ async function templatesOf(lib: Lib, setUp: (app: Express, lib: Lib) => void, pa
   return found;
 }
 
+const literally = (text: string) => new RegExp(` is ${text.replaceAll(/[^\w/:]/g, '\\$&')}$`);
+
 const ok: express.RequestHandler = (_req, res) => void res.end('ok');
 
 describe.each([
@@ -121,6 +123,54 @@ describe.each([
     );
     expect(found[0]).toBe('/^\\/files\\/(\\d+)$/');
     expect(found.slice(1)).toEqual(['/x/:id|/y/:id', '/x/:id|/y/:id']);
+  });
+
+  it('hold the whole way through optional and constrained parameters, lists and expressions of mounts', async () => {
+    const isFive = version === 'express 5';
+    const mounts: [mount: string | RegExp | (string | RegExp)[], path: string, template: string | RegExp][] =
+      [
+        [isFive ? '/optional{/:x}' : '/optional/:x?', '/optional/1', / is \/optional.*:x.*\/:id$/],
+        [['/first/:a', '/second/:b'], '/second/2', '/second/:b/:id'],
+        [/^\/expression\/\d+/, '/expression/77', /expression.*\/:id$/],
+        // Constraints are gone in express 5.
+        ...(isFive
+          ? []
+          : ([
+              ['/digits/:n(\\d+)', '/digits/42', '/digits/:n/:id'],
+              ['/kinds/:kind(book|film)', '/kinds/book', '/kinds/:kind/:id'],
+              ['/slugs/:slug([a-z-]+)', '/slugs/a-b', '/slugs/:slug/:id'],
+            ] as [string, string, string][])),
+      ];
+    const found = await templatesOf(
+      lib,
+      (app, { Router }) => {
+        for (const [mount] of mounts) {
+          const inner = Router();
+          inner.get('/:id', ok);
+          app.use(mount, inner);
+        }
+      },
+      mounts.map(([, path]) => `${path}/secret-id`),
+    );
+    for (const [i, [mount, , template]] of mounts.entries()) {
+      expect(`${String(mount)} is ${found[i]}`).toMatch(
+        typeof template === 'string' ? literally(template) : template,
+      );
+      expect(found[i]).not.toMatch(/secret|42|77|a-b/);
+    }
+  });
+
+  it('are spelled as the pattern is, however the request spells it', async () => {
+    const found = await templatesOf(
+      lib,
+      (app, { Router }) => {
+        const inner = Router();
+        inner.get('/orders/:id', ok);
+        app.use('/users/:uid', inner);
+      },
+      ['/users/1/orders/2', '/USERS/1/orders/2', '/uSeRs/1/oRdErS/2', '/users/1/orders/2/'],
+    );
+    expect(new Set(found)).toEqual(new Set(['/users/:uid/orders/:id']));
   });
 
   it('never hold a value: not of odd parameters, not of broken escapes', async () => {

@@ -6,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { catalogue, type CataloguedMetric } from '../scripts/catalogue.js';
 import { generatedFiles } from '../scripts/generated-files.js';
 import { alerts } from '../src/cli/alerts.js';
+import { burnRateAlerts } from '../src/cli/burn-rates.js';
 import { dashboards } from '../src/cli/dashboards.js';
 import { runCli } from '../src/cli/main.js';
 import { recordingRules } from '../src/cli/recording-rules.js';
@@ -33,7 +34,7 @@ describe('dashboards and rules', () => {
     ...dashboards.flatMap(({ panels }) =>
       panels.flatMap(({ queries }) => queries.map(([expression]) => expression)),
     ),
-    ...alerts.map(({ value }) => value),
+    ...[...alerts, ...burnRateAlerts(0.999)].map(({ value, threshold }) => `${value} ${threshold}`),
     ...recordingRules.map(({ expr }) => expr),
   ];
 
@@ -78,17 +79,41 @@ describe('dashboards and rules', () => {
       const dashboard = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
         panels: any[];
         uid: string;
+        title: string;
+        schemaVersion: number;
+        templating: { list: { name: string; type: string; query?: string }[] };
       };
+      // What Grafana 10 and later read without a migration of years.
+      expect(dashboard.schemaVersion).toBeGreaterThanOrEqual(36);
+      expect(`${dashboard.uid}.json`).toBe(file);
+      expect(dashboard.title).toMatch(/^Kit \/ \w/);
+      expect(dashboard.templating.list).toMatchObject([
+        { name: 'datasource', type: 'datasource', query: 'prometheus' },
+        { name: 'filters', type: 'adhoc' },
+      ]);
+      expect(overlapping(dashboard.panels)).toEqual([]);
       expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
       for (const panel of dashboard.panels) {
         expect(panel.title).toMatch(/\w/);
+        expect(panel.type).toMatch(/^(timeseries|stat)$/);
+        expect(panel.targets.length).toBeGreaterThan(0);
+        expect(panel.options?.legend?.showLegend ?? panel.type === 'stat').toBe(true);
         expect(panel.datasource).toEqual({ type: 'prometheus', uid: '${datasource}' });
         expect(panel.gridPos).toMatchObject({ w: 8, h: 8 });
         expect(panel.gridPos.x + panel.gridPos.w).toBeLessThanOrEqual(24);
         expect(panel.targets.map(({ refId }: any) => refId)).toEqual(
           ['A', 'B', 'C'].slice(0, panel.targets.length),
         );
-        for (const { expr, datasource } of panel.targets) {
+        for (const { expr, datasource, legendFormat } of panel.targets) {
+          // A legend names labels that the query leaves.
+          const grouped = /by \(([^)]*)\)/.exec(expr)?.[1]?.split(', ') ?? [
+            'instance',
+            'method',
+            'route',
+            'job',
+          ];
+          for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g))
+            expect([...grouped, 'job']).toContain(label);
           expect(expr).not.toContain('$');
           expect(datasource).toEqual(panel.datasource);
         }
@@ -97,6 +122,22 @@ describe('dashboards and rules', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+interface Place {
+  title: string;
+  gridPos: { x: number; y: number; w: number; h: number };
+}
+
+/** Pairs of panels of which one lies over the other. */
+function overlapping(panels: readonly Place[]): string[] {
+  return panels.flatMap((one, i) =>
+    panels.slice(i + 1).flatMap((other) => {
+      const [a, b] = [one.gridPos, other.gridPos];
+      const apart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+      return apart ? [] : [`${one.title} over ${other.title}`];
+    }),
+  );
+}
 
 describe('other names', () => {
   const expression =

@@ -27,6 +27,11 @@ describe('negotiation', () => {
       'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
       'openmetrics',
     ],
+    // Prometheus 3.
+    [
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+      'openmetrics',
+    ],
     ['text/plain;q=0.9, application/openmetrics-text;q=0.3', 'text'],
     ['application/openmetrics-text;version=2.0.0, text/plain', 'text'],
     ['application/openmetrics-text;q=0', 'text'],

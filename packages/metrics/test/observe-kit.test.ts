@@ -1,7 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Metrics, instrumentSagas, type ObservedChannels, observeKit } from '../src/index.js';
 import { newMetrics, textOf, valueOf } from './clients.js';
+import { payloads } from './fixtures/payloads.js';
 
 const publish = <C extends keyof ObservedChannels>(name: C, payload: ObservedChannels[C] & object) =>
   channel(name).publish(Object.freeze(payload));
@@ -137,13 +139,25 @@ describe('observeKit', () => {
     expect(valueOf(text, 'kit_trace_anomalies_total')).toBe(1);
   });
 
+  it('turns a message on each channel of docs/architecture.md into a change of the page', async () => {
+    const table = readFileSync(new URL('../../../docs/architecture.md', import.meta.url), 'utf8');
+    const channels = new Set([...table.matchAll(/`(kit:[a-z]+:[a-z-]+)`/g)].map(([, name]) => name!));
+    expect([...channels].sort()).toEqual(Object.keys(payloads).sort());
+    const metrics = observe();
+    for (const [name, payload] of Object.entries(payloads)) {
+      const before = await textOf(metrics);
+      channel(name).publish(payload);
+      expect({ name, isTheSame: (await textOf(metrics)) === before }).toEqual({ name, isTheSame: false });
+    }
+  });
+
   it('does not throw into a publisher whose payload is broken', async () => {
     const uncaught: unknown[] = [];
     const listener = (error: unknown) => void uncaught.push(error);
     process.on('uncaughtException', listener);
     const metrics = observe();
     for (const payload of [undefined, null, 1, {}, { name: {}, durationMs: 'x', outcome: Symbol('s') }]) {
-      for (const name of ['kit:breaker:call', 'kit:tx:settled', 'kit:health:checked', 'kit:errors:raised']) {
+      for (const name of Object.keys(payloads)) {
         channel(name).publish(payload);
       }
     }

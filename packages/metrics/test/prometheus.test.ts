@@ -1,6 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   hasServer,
@@ -16,7 +19,7 @@ import { dashboards } from '../src/cli/dashboards.js';
 import { runCli } from '../src/cli/main.js';
 import { recordingRules } from '../src/cli/recording-rules.js';
 import { clients } from './clients.js';
-import { startBusyService } from './fixtures/busy-service.js';
+import { hostileValues, startBusyService } from './fixtures/busy-service.js';
 
 const TRACE = 'ab'.repeat(16);
 
@@ -24,6 +27,7 @@ const TRACE = 'ab'.repeat(16);
 describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus', () => {
   let prometheus: TestPrometheus;
   let redis: TestServer;
+  let textOnly: Awaited<ReturnType<typeof serveAsText>>;
   let services: Awaited<ReturnType<typeof startBusyService>>[];
   const folder = mkdtempSync(join(tmpdir(), 'kit-prometheus-'));
 
@@ -34,8 +38,9 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
     redis = await startRedis();
     services = await Promise.all(clients.map(([, client]) => startBusyService(client, redis)));
     runCli(['rules', '--out', folder], { out() {}, error() {} });
+    textOnly = await serveAsText(services[0]!.target);
     prometheus = await startPrometheus({
-      targets: { shop: services.map(({ target }) => target) },
+      targets: { shop: services.map(({ target }) => target), 'shop-as-text': [textOnly.target] },
       ruleFiles: ['kit-recording.yml', 'kit-alerts.yml'].map((file) => resolve(folder, file)),
     });
     // Rates need a few scrapes, and rules that read other rules a few evaluations more.
@@ -49,6 +54,7 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
     delete (globalThis as Record<symbol, unknown>)[Symbol.for('@kit/trace')];
     await prometheus?.stop();
     await Promise.all((services ?? []).map((service) => service.stop()));
+    textOnly?.close();
     await redis?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -58,14 +64,15 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
     await expect.poll(() => prometheus.query(expression), { timeout: 15_000, interval: 250 }).not.toEqual([]);
   };
 
-  it('scrapes both services without a complaint', async () => {
-    const { activeTargets } = await prometheus.api<{
-      activeTargets: { health: string; lastError: string }[];
-    }>('targets');
-    expect(activeTargets.map(({ health, lastError }) => ({ health, lastError }))).toEqual([
-      { health: 'up', lastError: '' },
-      { health: 'up', lastError: '' },
-    ]);
+  it('scrapes both services without a complaint, and one as text 0.0.4 as well', async () => {
+    const complaints = async () => {
+      const { activeTargets } = await prometheus.api<{
+        activeTargets: { health: string; lastError: string }[];
+      }>('targets');
+      return activeTargets.map(({ health, lastError }) => `${health}${lastError}`);
+    };
+    // A scrape that took longer than its half second, on a busy machine, says nothing of the page.
+    await expect.poll(complaints, { timeout: 15_000, interval: 250 }).toEqual(['up', 'up', 'up']);
   });
 
   it('asked for OpenMetrics and took the exemplars', async () => {
@@ -120,13 +127,56 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
     );
   });
 
+  it('took every hostile label value as it is, and nothing that was smuggled in', async () => {
+    for (const job of ['shop', 'shop-as-text']) {
+      const found = await prometheus.query(`count by (x) (hostile_total{job="${job}"})`);
+      expect([job, ...found.map(({ metric }) => metric.x!).sort()]).toEqual([
+        job,
+        ...hostileValues.map((x) => x.toWellFormed()).sort(),
+      ]);
+    }
+    expect(await prometheus.query('evil_total')).toEqual([]);
+  });
+
+  it('sees every metric that docs/metrics.md describes for its own parts', async () => {
+    const docs = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+    const own = docs.split('\n## ').filter((section) => !section.startsWith('Node and the process'));
+    const described = own.flatMap((section) =>
+      [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name!),
+    );
+    expect(described.length).toBeGreaterThan(50);
+    const metadata = new Set(Object.keys(await prometheus.api<Record<string, unknown>>('metadata')));
+    expect(
+      described.filter((name) => !metadata.has(name) && !metadata.has(name.replace(/_total$/, ''))),
+    ).toEqual([]);
+  });
+
   it('sees no metric that docs/metrics.md does not describe', async () => {
     const docs = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
     const metadata = await prometheus.api<Record<string, unknown>>('metadata');
     // OpenMetrics names a counter's family without the suffix.
     const missing = Object.keys(metadata).filter(
-      (name) => !docs.includes(`\`${name}\``) && !docs.includes(`\`${name}_total\``),
+      (name) =>
+        !name.startsWith('hostile') && !docs.includes(`\`${name}\``) && !docs.includes(`\`${name}_total\``),
     );
     expect(missing).toEqual([]);
   });
 });
+
+/** The same page for a Prometheus that knows no OpenMetrics. */
+async function serveAsText(target: string) {
+  const server = createServer((_req, res) => {
+    void fetch(`http://${target}/metrics`, { headers: { accept: 'text/plain' } }).then(async (page) => {
+      res.setHeader('content-type', page.headers.get('content-type')!);
+      res.end(await page.text());
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    target: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

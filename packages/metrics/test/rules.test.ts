@@ -64,11 +64,20 @@ describe('the generated alerts', () => {
     expect(anchors.size).toBe(alerts.length);
   });
 
-  it('have a unit test each', () => {
-    expect([...new Set(alertCases.map(({ alert }) => alert))].sort()).toEqual(
-      alerts.map(({ alert }) => alert!).sort(),
-    );
-  });
+  it.each(alerts.map(({ alert }) => [alert!]))(
+    '%s has a test that it fires, that it does not, and without its series',
+    (name) => {
+      const cases = alertCases.filter(({ alert }) => alert === name);
+      const isOfItself = ([series]: [string, string]) => !series.startsWith('up{');
+      expect(cases.filter(({ fires }) => fires.length > 0)).not.toEqual([]);
+      expect(cases.filter(({ fires, series }) => fires.length === 0 && series.some(isOfItself))).not.toEqual(
+        [],
+      );
+      expect(
+        cases.filter(({ fires, series }) => fires.length === 0 && !series.some(isOfItself)),
+      ).toHaveLength(1);
+    },
+  );
 });
 
 describe.runIf(hasServer('promtool'))('promtool', () => {

@@ -1,4 +1,11 @@
 import {
+  LegendDisplayMode,
+  LegendPlacement,
+  TooltipDisplayMode,
+  VizLegendOptionsBuilder,
+  VizTooltipOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common';
+import {
   AdHocVariableBuilder,
   DashboardBuilder,
   type Dashboard,
@@ -54,8 +61,20 @@ export function buildDashboard(spec: DashboardSpec, translate: Translate): Dashb
   return builder.build();
 }
 
+/** Without a legend nobody knows which line is which. */
+function namedLines() {
+  return new TimeseriesBuilder()
+    .legend(
+      new VizLegendOptionsBuilder()
+        .displayMode(LegendDisplayMode.List)
+        .placement(LegendPlacement.Bottom)
+        .showLegend(true),
+    )
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi));
+}
+
 function buildPanel(spec: PanelSpec, index: number, translate: Translate) {
-  const builder = spec.kind === 'stat' ? new StatBuilder() : new TimeseriesBuilder();
+  const builder = spec.kind === 'stat' ? new StatBuilder() : namedLines();
   builder
     .id(index + 1)
     .title(spec.title)
