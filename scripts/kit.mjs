@@ -34,6 +34,10 @@ const tasks = {
     help: 'benchmarks beside their peers; --list, --only breaker, --short',
     command: ['node', ...source, 'tooling/src/bench/main.ts'],
   },
+  mutation: {
+    help: 'mutation tests of the cores; --only breaker|errors|tx, --list, --help',
+    command: ['node', '--import', 'tsx', 'scripts/mutation/main.ts'],
+  },
   load: {
     help: 'load the running example platform; --help',
     command: ['node', ...source, 'tooling/src/load/main.ts'],

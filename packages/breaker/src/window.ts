@@ -76,7 +76,6 @@ export class SlidingWindow {
   }
 
   private open(now: number): void {
-    if (this.newest - this.oldest + 1 === CAPACITY) this.dropOldest();
     this.newest += 1;
     const at = offsetOf(this.newest);
     this.slots.fill(0, at, at + FIELDS);

@@ -51,6 +51,17 @@ describe('createBreaker, closed', () => {
     expect(other.state).toBe('open');
   });
 
+  it('remembers each of two failures that are a sixtieth of the window apart for the whole window', async () => {
+    const { breaker, clock } = setUp();
+    await fail(breaker);
+    clock.advance(1_000);
+    await fail(breaker);
+    clock.advance(59_000);
+    expect(breaker.counts.failures).toBe(1);
+    clock.advance(1_000);
+    expect(breaker.counts.failures).toBe(0);
+  });
+
   it('forgets a failure when it is windowMs old, to the millisecond', async () => {
     const { breaker, clock } = setUp();
     await fail(breaker, 4);
@@ -98,6 +109,19 @@ describe('createBreaker, closed', () => {
     expect(breaker.state).toBe('closed');
     await fail(breaker);
     expect(breaker.state).toBe('open');
+  });
+
+  it('asks readyToTrip also when nothing has failed', async () => {
+    const { breaker } = setUp({ readyToTrip: ({ successes }) => successes >= 2 });
+    await succeed(breaker, 2);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('bears slow calls below their ratio', async () => {
+    const { breaker, clock } = setUp({ slowCallMs: 1_000, slowCallRatio: 0.5 });
+    for (const ms of [1_000, 1_000, 0, 0, 0]) await breaker.run(() => clock.advance(ms));
+    expect(breaker.counts).toMatchObject({ requests: 5, slow: 2 });
+    expect(breaker.state).toBe('closed');
   });
 
   it('opens on slow calls, although they succeed', async () => {

@@ -8,9 +8,10 @@ import { createTransactionManager, migrateTx, type TransactionManager } from '..
 
 export type EngineName = 'postgres' | 'mariadb' | 'sqlite';
 
-export const engines: readonly EngineName[] = hasServer('mariadb')
-  ? ['postgres', 'mariadb', 'sqlite']
-  : ['postgres', 'sqlite'];
+/** KIT_TEST_ENGINES=sqlite takes fewer. */
+export const engines: readonly EngineName[] = (
+  hasServer('mariadb') ? (['postgres', 'mariadb', 'sqlite'] as const) : (['postgres', 'sqlite'] as const)
+).filter((engine) => process.env.KIT_TEST_ENGINES?.split(',').includes(engine) ?? true);
 
 /** A migrated database of the test's own with a manager on it. */
 export interface Database {

@@ -14,10 +14,10 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** The engines of this machine; MariaDB is missing where it is not installed. */
-export const engines: EngineName[] = hasServer('mariadb')
-  ? ['postgres', 'mysql', 'sqlite']
-  : ['postgres', 'sqlite'];
+/** The engines of this machine; MariaDB is missing where it is not installed. KIT_TEST_ENGINES=sqlite takes fewer. */
+export const engines: EngineName[] = (
+  hasServer('mariadb') ? (['postgres', 'mysql', 'sqlite'] as const) : (['postgres', 'sqlite'] as const)
+).filter((engine) => process.env.KIT_TEST_ENGINES?.split(',').includes(engine) ?? true);
 export const servers: EngineName[] = engines.filter((engine) => engine !== 'sqlite');
 
 const quiet = { warn() {}, error() {}, debug() {}, deprecate() {} };

@@ -1,0 +1,159 @@
+import { relative } from 'node:path';
+import { type RunnerTestCase, type RunnerTestFile, type RunnerTestSuite, TestRunner } from 'vitest';
+import { openChannel, type Reply, type Request, type TestOutcome } from './protocol.ts';
+
+type Suite = RunnerTestSuite | RunnerTestFile;
+
+/** The files that vitest has loaded in this worker. */
+export const collected = Object.assign([] as RunnerTestFile[], {
+  runner: undefined as TestRunner | undefined,
+});
+
+/** What Stryker's instrumented sources read and write. */
+const stryker = ((globalThis as { __stryker__?: Stryker }).__stryker__ ??= {});
+interface Stryker {
+  activeMutant?: string;
+  currentTestId?: string;
+  hitCount?: number;
+  hitLimit?: number;
+  mutantCoverage?: unknown;
+}
+
+const teardowns: (() => unknown)[] = [];
+const prepared = new Map<Suite, Promise<void>>();
+
+/** Answers requests until it is told to close. */
+export function serve(): Promise<void> {
+  const tests = allTests();
+  return new Promise((resolve) => {
+    const channel = openChannel<Reply, Request>(async (request) => {
+      if (request.do === 'run') channel.send(await run(request, tests));
+      if (request.do === 'close') {
+        for (const teardown of teardowns.toReversed()) await runTeardown(teardown);
+        channel.send({ id: request.id, outcomes: [], hitCount: 0 });
+        channel.close();
+        resolve();
+      }
+    });
+    channel.send({ id: 0, outcomes: [], hitCount: 0 });
+  });
+}
+
+async function runTeardown(teardown: () => unknown): Promise<void> {
+  try {
+    await teardown();
+  } catch {
+    // A mutant may have broken what is torn down here.
+  }
+}
+
+async function run(request: Request & { do: 'run' }, tests: Map<string, RunnerTestCase>): Promise<Reply> {
+  const outcomes: TestOutcome[] = [];
+  let hitCount = 0;
+  for (const id of request.tests ?? tests.keys()) {
+    const test = tests.get(id);
+    if (!test) continue;
+    stryker.hitCount = request.mutant === undefined ? undefined : hitCount;
+    stryker.hitLimit = request.hitLimit;
+    const outcome = await runTest(id, test, request.mutant);
+    hitCount = stryker.hitCount ?? 0;
+    outcomes.push(outcome);
+    if (outcome.failure !== undefined && request.untilFailure) break;
+  }
+  return {
+    id: request.id,
+    outcomes,
+    hitCount,
+    ...(request.mutant === undefined && { coverage: stryker.mutantCoverage }),
+  };
+}
+
+async function runTest(id: string, test: RunnerTestCase, mutant: string | undefined): Promise<TestOutcome> {
+  const suites = suitesOf(test);
+  const startedAt = performance.now();
+  const failures: unknown[] = [];
+  const cleanups: unknown[] = [];
+  const guard = async (step: () => unknown) => {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await guard(async () => {
+    for (const suite of suites) await prepare(suite);
+  });
+  stryker.currentTestId = id;
+  stryker.activeMutant = mutant;
+  test.result = { state: 'run', startTime: Date.now(), retryCount: 0 };
+  if (failures.length === 0) {
+    await guard(async () => {
+      collected.runner!.onBeforeTryTask(test, { retry: 0, repeats: 0 });
+      for (const suite of suites) {
+        for (const hook of TestRunner.getSuiteHooks(suite).beforeEach)
+          cleanups.push(await hook(test.context, suite));
+      }
+      await TestRunner.getTestFn(test)();
+      collected.runner!.onAfterTryTask(test);
+    });
+  }
+  for (const suite of suites.toReversed()) {
+    for (const hook of TestRunner.getSuiteHooks(suite).afterEach.toReversed())
+      await guard(() => hook(test.context, suite));
+  }
+  for (const cleanup of cleanups.toReversed()) {
+    if (typeof cleanup === 'function') await guard(() => cleanup() as unknown);
+  }
+  for (const hook of (test.onFinished ?? []).toReversed()) await guard(() => hook(test.context));
+  test.onFinished = undefined;
+  stryker.currentTestId = undefined;
+  stryker.activeMutant = undefined;
+  return {
+    id,
+    name: id.slice(id.indexOf('#') + 1),
+    fileName: test.file.filepath,
+    durationMs: performance.now() - startedAt,
+    ...(failures.length > 0 && { failure: String(failures[0]).slice(0, 500) }),
+  };
+}
+
+/** `beforeAll` once for all mutants: the servers it starts stay up until the worker ends. */
+function prepare(suite: Suite): Promise<void> {
+  let done = prepared.get(suite);
+  if (!done) {
+    done = (async () => {
+      // Vitest was made to believe that the file is skipped.
+      suite.mode = 'run';
+      await collected.runner!.onBeforeRunSuite(suite);
+      const hooks = TestRunner.getSuiteHooks(suite);
+      for (const hook of hooks.beforeAll) {
+        const cleanup: unknown = await hook(suite);
+        if (typeof cleanup === 'function') teardowns.push(cleanup as () => unknown);
+      }
+      for (const hook of hooks.afterAll) teardowns.push(() => hook(suite));
+    })();
+    prepared.set(suite, done);
+  }
+  return done;
+}
+
+function suitesOf(test: RunnerTestCase): Suite[] {
+  const suites: Suite[] = [];
+  for (let suite = test.suite; suite; suite = suite.suite) suites.unshift(suite);
+  return [test.file, ...suites];
+}
+
+function allTests(): Map<string, RunnerTestCase> {
+  const tests = new Map<string, RunnerTestCase>();
+  const visit = (suite: Suite, path: string) => {
+    for (const task of suite.tasks) {
+      if (task.mode === 'skip' || task.mode === 'todo') continue;
+      let id = `${path}${path.endsWith('#') ? '' : ' '}${task.name}`;
+      while (tests.has(id)) id += '*';
+      if (task.type === 'suite') visit(task, id);
+      else tests.set(id, task);
+    }
+  };
+  for (const file of collected) visit(file, `${relative(process.cwd(), file.filepath)}#`);
+  return tests;
+}

@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+import { Stryker } from '@stryker-mutator/core';
+import { cores } from './cores.ts';
+
+const help = `npm run mutation -- --only breaker [--files window,retry] [--force] [--list]
+
+  Changes the sources of a package's core one expression at a time and looks whether a test notices.
+  Fails below a score of 80 %. Reports go to reports/mutation/<package>/ (index.html, report.json);
+  what has not changed since the last run is not run again.
+
+  --only         one of: ${Object.keys(cores).join(', ')}
+  --files        source files of it without ".ts", separated by commas: a run in pieces
+  --static       also what is evaluated once, at load: a new process for each of them, slow
+  --force        runs every mutant again
+  --concurrency  test runners at once (1 to 16), 2 by default
+  --list         shows what is mutated, what is left out and why
+`;
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    files: { type: 'string', default: '' },
+    static: { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
+    concurrency: { type: 'string', default: '2' },
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
+if (values.list) {
+  process.stdout.write(Object.keys(cores).map(describeCore).join('\n'));
+  process.exit(0);
+}
+const core = Object.hasOwn(cores, values.only) ? cores[values.only] : undefined;
+if (!core) stop(`--only must name one of ${Object.keys(cores).join(', ')}, got "${values.only}"`);
+const concurrency = Number(values.concurrency);
+if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 16)
+  stop(`--concurrency must be a whole number from 1 to 16, got "${values.concurrency}"`);
+
+const name = values.only;
+const folder = `packages/${name}/src`;
+const reports = `reports/mutation/${name}`;
+const chosen = values.files.split(',').filter(Boolean);
+// The runners and the vitest configuration in the sandbox read it.
+process.env.KIT_MUTATION_PACKAGE = name;
+process.env.KIT_MODEL_RUNS = '40';
+// A server of its own per test file and runner is too much; SQLite runs in the process.
+process.env.KIT_TEST_ENGINES ??= 'sqlite';
+
+await new Stryker({
+  plugins: [import.meta.resolve('./runner.ts')],
+  testRunner: 'warm-vitest',
+  ignoreStatic: !values.static,
+  mutate: (chosen.length > 0 ? chosen : core.files).map((file) => `${folder}/${file}.ts`),
+  ignorePatterns: ['dist', 'coverage', 'reports', '.turbo', '.data'],
+  // Codes, states and names that matter are asserted; prose is free to change.
+  mutator: { excludedMutations: ['StringLiteral'] },
+  incremental: true,
+  incrementalFile: `${reports}/incremental.json`,
+  force: values.force,
+  concurrency,
+  timeoutMS: 10_000,
+  timeoutFactor: 1.5,
+  thresholds: { high: 90, low: 80, break: 80 },
+  reporters: ['clear-text', process.stdout.isTTY ? 'progress' : 'progress-append-only', 'html', 'json'],
+  clearTextReporter: { logTests: false, reportTests: false, skipFull: false },
+  htmlReporter: { fileName: `${reports}/index.html` },
+  jsonReporter: { fileName: `${reports}/report.json` },
+  tempDirName: '.stryker-tmp',
+  logLevel: 'info',
+}).runMutationTest();
+
+function describeCore(name: string): string {
+  const { files, leftOut } = cores[name]!;
+  const rows = Object.entries(leftOut).map(([what, why]) => `  not ${what.padEnd(48)} ${why}\n`);
+  return `${name}: ${files.join(', ')}\n${rows.join('')}`;
+}
+
+function stop(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(2);
+}
