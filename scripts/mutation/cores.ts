@@ -96,9 +96,11 @@ export const cores: Readonly<Record<string, Core>> = {
     leftOut: {
       'index, channels, core, engine, knex-port and the like': 'exports and types',
       'express, fastify, nest, http-idempotency*': 'adapters: one suite for the three frameworks',
-      'engine-*, replicas, positions, relay-listen': 'speak to one server each: need PostgreSQL and MariaDB per mutant',
+      'engine-*, replicas, positions, relay-listen':
+        'speak to one server each: need PostgreSQL and MariaDB per mutant',
       'bullmq, redis-streams, lock': 'need a Redis per mutant',
-      'options, saga-definition, errors, migrate': 'refusals and tables: bad-input, options, saga-inputs, migrate tests',
+      'options, saga-definition, errors, migrate':
+        'refusals and tables: bad-input, options, saga-inputs, migrate tests',
     },
     skippedTests: [
       'adapters.test.ts',

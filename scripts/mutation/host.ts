@@ -26,7 +26,8 @@ const prepared = new Map<Suite, Promise<void>>();
 export function serve(): Promise<void> {
   const tests = allTests();
   return new Promise((resolve) => {
-    const channel = openChannel<Reply, Request>(async (request) => {
+    const channel = openChannel(async (request) => {
+      if (!('do' in request)) return;
       if (request.do === 'run') channel.send(await run(request, tests));
       if (request.do === 'close') {
         for (const teardown of teardowns.toReversed()) await runTeardown(teardown);
@@ -104,8 +105,9 @@ async function runTest(id: string, test: RunnerTestCase, mutant: string | undefi
   for (const cleanup of cleanups.toReversed()) {
     if (typeof cleanup === 'function') await guard(() => cleanup() as unknown);
   }
-  for (const hook of (test.onFinished ?? []).toReversed()) await guard(() => hook(test.context));
-  test.onFinished = undefined;
+  const own = test as { onFinished?: ((context: unknown) => unknown)[] | undefined };
+  for (const hook of (own.onFinished ?? []).toReversed()) await guard(() => hook(test.context));
+  own.onFinished = undefined;
   stryker.currentTestId = undefined;
   stryker.activeMutant = undefined;
   return {

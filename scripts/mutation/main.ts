@@ -70,7 +70,6 @@ await new Stryker({
   htmlReporter: { fileName: `${reports}/index.html` },
   jsonReporter: { fileName: `${reports}/report.json` },
   tempDirName: '.stryker-tmp',
-  logLevel: 'info',
 }).runMutationTest();
 
 function describeCore(name: string): string {

@@ -22,13 +22,13 @@ export interface Reply {
 }
 
 /** What the runner in Stryker's process and the host in vitest's worker thread talk over. */
-export function openChannel<Sent, Received>(hear: (message: Received) => unknown) {
+export function openChannel(hear: (message: Request | Reply) => unknown) {
   const channel = new BroadcastChannel(`kit-mutation-${process.pid}`);
   // oxlint-disable-next-line unicorn/prefer-add-event-listener
-  channel.onmessage = (event) => hear((event as { data: Received }).data);
+  channel.onmessage = (event) => hear((event as { data: Request | Reply }).data);
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
-    send: (message: Sent) => channel.postMessage(message),
+    send: (message: Request | Reply) => channel.postMessage(message),
     close: () => channel.close(),
   };
 }

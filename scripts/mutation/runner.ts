@@ -22,7 +22,7 @@ class WarmRunner implements TestRunner {
 
   #vitest: Vitest | undefined;
   #run: Promise<unknown> | undefined;
-  #channel: ReturnType<typeof openChannel<Request, Reply>> | undefined;
+  #channel: ReturnType<typeof openChannel> | undefined;
   #waiting = new Map<number, (reply: Reply) => void>();
   #lastId = 0;
   #durations = new Map<string, number>();
@@ -100,7 +100,8 @@ class WarmRunner implements TestRunner {
       onConsoleLog: () => false,
     });
     const isUp = new Promise<void>((resolve) => this.#waiting.set(0, () => resolve()));
-    this.#channel = openChannel<Request, Reply>((reply) => {
+    this.#channel = openChannel((reply) => {
+      if ('do' in reply) return;
       const settle = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
       settle?.(reply);

@@ -124,6 +124,49 @@ describe('createBreaker, half-open', () => {
   });
 });
 
+describe('createBreaker with a backoff for openMs', () => {
+  it('tells the backoff how often it has opened since it was closed, and by what', async () => {
+    const seen: unknown[] = [];
+    const openMs: Backoff = {
+      next: (context) => {
+        seen.push([context.attempt, (context.result as { error: Error }).error.message]);
+        return { duration: 1_000, next: openMs.next };
+      },
+    };
+    const { breaker, clock } = await halfOpen({ openMs, halfOpenMaxCalls: 1 });
+    await fail(breaker, 1, new Error('again'));
+    clock.advance(1_000);
+    await succeed(breaker);
+    await openBreaker(breaker);
+    expect(seen).toEqual([
+      [1, 'failed'],
+      [2, 'again'],
+      [1, 'failed'],
+    ]);
+  });
+
+  it('may be half-open at once, and takes a negative time for none', async () => {
+    const openMs = (duration: number): Backoff => ({
+      next: () => ({ duration, next: openMs(duration).next }),
+    });
+    const atOnce = createBreaker({ name: 'x', openMs: openMs(0) });
+    await openBreaker(atOnce);
+    expect(atOnce.state).toBe('half-open');
+    const usual = createBreaker({ name: 'x', now: () => 0, openMs: openMs(-1) });
+    await openBreaker(usual);
+    expect(usual.retryAfterMs).toBe(30_000);
+  });
+
+  it('names the usual time while a person holds it open', () => {
+    const held = (settings: BreakerSettings) => {
+      const breaker = createBreaker({ name: 'x', ...settings });
+      breaker.isolate();
+      return breaker.retryAfterMs;
+    };
+    expect([held({ openMs: 7_000 }), held({ openMs: doubling(1_000) })]).toEqual([7_000, 30_000]);
+  });
+});
+
 describe('createBreaker, ramping', () => {
   it('admits 10 % to 100 % after closing', async () => {
     const { breaker, clock } = await halfOpen({ rampMs: 10_000 });
@@ -148,5 +191,23 @@ describe('createBreaker, ramping', () => {
     breaker.reset();
     await succeed(breaker, 20);
     expect(breaker.counts.successes).toBe(20);
+  });
+
+  it('ends its ramp when it is reset by hand', async () => {
+    const { breaker } = await halfOpen({ rampMs: 10_000 });
+    await succeed(breaker, 3);
+    await expect(succeed(breaker, 2)).rejects.toMatchObject({ reason: 'ramping' });
+    breaker.reset();
+    await succeed(breaker, 20);
+    expect(breaker.counts.successes).toBe(20);
+  });
+
+  it('lets the first call after closing through, and says when the ramp ends', async () => {
+    const { breaker, clock } = await halfOpen({ rampMs: 10_000 });
+    await succeed(breaker, 3);
+    clock.advance(4_000);
+    await succeed(breaker);
+    await succeed(breaker).catch(() => {});
+    await expect(succeed(breaker, 3)).rejects.toMatchObject({ reason: 'ramping', retryAfterMs: 6_000 });
   });
 });

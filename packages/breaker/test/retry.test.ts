@@ -133,6 +133,19 @@ describe('createRetry', () => {
 });
 
 describe('createRetryBudget', () => {
+  it('spends its last tokens and no more, and never holds more than it began with', () => {
+    const budget = createRetryBudget({ tokens: 15 });
+    expect([budget.take({ timeout: true }), budget.take({ timeout: false }), budget.take()]).toEqual([
+      10, 5, 0,
+    ]);
+    expect(budget.tokens).toBe(0);
+    budget.give();
+    budget.give(10);
+    expect(budget.tokens).toBe(11);
+    budget.give(10);
+    expect(budget.tokens).toBe(15);
+  });
+
   it('bounds the retries of all calls together', async () => {
     const retry = createRetry({ maxAttempts: 3, backoff: quick, budget: createRetryBudget({ tokens: 50 }) });
     const fn = failing();
