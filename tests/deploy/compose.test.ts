@@ -106,6 +106,12 @@ describe.each(ours)('%s in compose', (name) => {
     expect(service.build.args.PORT).toBe(config[services[name]!.ports.at(-1)!]);
   });
 
+  it('sends its spans to the Jaeger of this file', () => {
+    const { hostname, port } = new URL(String(config.OTEL_EXPORTER_OTLP_ENDPOINT));
+    expect(compose.services[hostname].image).toMatch(/^jaegertracing\//);
+    expect(port).toBe('4318');
+  });
+
   it('has more time to stop than it takes to go down', () => {
     expect(Number.parseInt(service.stop_grace_period, 10)).toBeGreaterThan(25);
   });

@@ -129,6 +129,8 @@ async function proveImage(stage: string, { portName }: { portName: string }): Pr
     CHANNEL_PORT: '0',
     [portName]: port,
     SHUTDOWN_DELAY_MS: '0',
+    // Nobody listens there: what sends spans is loaded, and in nobody's way.
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
   };
   const options = { cwd: join(stage, 'out'), env, ...(isRoot && { uid, gid }) };
   const [, ...command] = JSON.parse(valuesOf(service!, 'CMD')[0]!) as [string, ...string[]];

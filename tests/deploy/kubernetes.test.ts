@@ -188,7 +188,18 @@ describe('network policies', () => {
     expect(text(policyOf('payment-service').spec.egress)).toContain('kit-partners');
     expect(text(policyOf('payment-service').spec.egress)).not.toContain('kit-users');
     expect(text(policyOf('user-service').spec.egress)).not.toMatch(/kit-(partners|payments)/);
-    expect(policies.find(({ metadata }) => metadata.name === 'partners')?.spec.egress).toBeUndefined();
+    expect(text(policyOf('partners').spec.egress)).not.toMatch(/kit-(users|payments)|postgres|redis/);
+  });
+
+  it('let every service that sends spans reach Jaeger, at the port it is told, and the name server', () => {
+    for (const { metadata } of deployments) {
+      const { name } = metadata;
+      const endpoint = new URL(environmentOf(resources, name).OTEL_EXPORTER_OTLP_ENDPOINT!);
+      const egress: any[] = policyOf(name).spec.egress;
+      const collector = egress.find(({ to }) => text(to).includes('"kit.example/role":"tracing"'));
+      expect(collector.ports).toEqual([{ protocol: 'TCP', port: Number(endpoint.port) }]);
+      expect(text(egress.find(({ to }) => text(to).includes('kube-dns')).ports)).toContain('53');
+    }
   });
 
   it('let payment-service in at each partner port it calls, and the gateway nowhere but at the APIs', () => {

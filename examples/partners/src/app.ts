@@ -10,6 +10,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import promClient from 'prom-client';
 import { createEffectLedger, type EffectLedger } from './effects.ts';
+import type { OpenSpan } from './telemetry.ts';
 import { createFaultDials, type FaultDials, faultMiddleware, faultRoutes } from './faults.ts';
 
 export interface PartnerOptions {
@@ -18,10 +19,21 @@ export interface PartnerOptions {
   logger: Logger;
   /** What this partner does for its callers. */
   routes: (ledger: EffectLedger, dials: FaultDials) => Router;
+  openSpan?: OpenSpan | undefined;
 }
 
+const quiet = [
+  '/health',
+  '/health/live',
+  '/health/ready',
+  '/health/startup',
+  '/metrics',
+  '/faults',
+  '/ledger',
+];
+
 /** A partner on Express: its routes behind its faults, its ledger, its probes. */
-export function createPartnerApp({ name, knex, routes, ...options }: PartnerOptions) {
+export function createPartnerApp({ name, knex, routes, openSpan, ...options }: PartnerOptions) {
   const logger = options.logger.child({ service: name });
   const dials = createFaultDials();
   const ledger = createEffectLedger(knex, name);
@@ -38,17 +50,15 @@ export function createPartnerApp({ name, knex, routes, ...options }: PartnerOpti
       // Partners stand behind our own services, on this machine or in this network.
       trustInbound: ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'],
       logStart: false,
-      ignore: [
-        '/health',
-        '/health/live',
-        '/health/ready',
-        '/health/startup',
-        '/metrics',
-        '/faults',
-        '/ledger',
-      ],
+      ignore: quiet,
     }),
   );
+  if (openSpan !== undefined) {
+    app.use((req, res, next) => {
+      if (quiet.includes(req.path)) next();
+      else openSpan(req, res, () => req.route?.path, next);
+    });
+  }
   app.use(helmet());
   app.use(healthRoutes({ health }));
   app.get('/metrics', metricsHandler({ metrics }));

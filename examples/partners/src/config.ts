@@ -9,6 +9,8 @@ const schema = z.object({
   RISK_PORT: port(3103),
   /** Where the ledger of effects lives, one SQLite file. */
   DATA_DIR: z.string().default('.data'),
+  /** Where spans go, e.g. Jaeger's `http://127.0.0.1:4318`; unset, there are none. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_CONSOLE: z.enum(['auto', 'json', 'pretty']).default('auto'),
   LOG_FILE: z.string().optional(),

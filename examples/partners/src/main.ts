@@ -31,19 +31,24 @@ async function start(config: Config, names: (keyof typeof partners)[]): Promise<
     base: null,
     ...(config.LOG_FILE !== undefined && { file: { path: config.LOG_FILE } }),
   });
+  const telemetry =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? undefined
+      : (await import('./telemetry.ts')).startTelemetry(logger);
   const knex = await openDatabase(config.DATA_DIR);
   const codes: number[] = [];
   const exit = async (code: number) => {
     codes.push(code);
     if (codes.length < names.length) return;
     await knex.destroy();
+    await telemetry?.close();
     await logger.flush();
     process.exit(Math.max(...codes));
   };
 
   for (const name of names) {
     const { routes, port } = partners[name];
-    const { app, health } = createPartnerApp({ name, knex, logger, routes });
+    const { app, health } = createPartnerApp({ name, knex, logger, routes, openSpan: telemetry?.of(name) });
     const server = createServer(app).listen(config[port], config.HOST);
     await once(server, 'listening');
     gracefulShutdown({

@@ -44,6 +44,10 @@ export async function compose(config: Config): Promise<Service> {
     base: { service: 'payment-service' },
     ...(config.LOG_FILE !== undefined && { file: { path: config.LOG_FILE } }),
   });
+  const telemetry =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? undefined
+      : (await import('./infrastructure/telemetry.ts')).startTelemetry('payment-service', logger);
   const metrics = createMetrics({ client: promClient, logger });
   const stopObserving = observeKit(metrics);
   const stopLogging = logBreakers(logger);
@@ -81,6 +85,7 @@ export async function compose(config: Config): Promise<Service> {
     channelUrl: config.CHANNEL_URL,
     riskUrl: config.RISK_URL,
     timeoutMs: config.PARTNER_TIMEOUT_MS,
+    fetch: telemetry?.fetch,
   });
 
   const outbox = createOutbox(tm);
@@ -159,6 +164,7 @@ export async function compose(config: Config): Promise<Service> {
     breakers: () => breakers.toJSON(),
     // A payment needs every partner: another one is worth a try when the last breaker lets calls through.
     partnersBackInMs: () => Math.max(0, ...[...breakers].map(({ retryAfterMs }) => retryAfterMs)),
+    openSpan: telemetry?.serve,
     adminToken: config.ADMIN_TOKEN,
     corsOrigins: config.CORS_ORIGINS,
     trustedProxies: config.TRUSTED_PROXIES,
@@ -171,6 +177,7 @@ export async function compose(config: Config): Promise<Service> {
     logger,
     onClose: [
       ['log', () => logger.flush()],
+      ['spans', () => telemetry?.close()],
       ['audit log', () => audit.close()],
       ['metrics', () => stopObserving()],
       ['breaker log', () => stopLogging()],

@@ -64,6 +64,8 @@ const schema = z.object({
   /** Addresses whose X-Forwarded-* and trace headers are believed: our gateways and services. */
   TRUSTED_PROXIES: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))),
 
+  /** Where spans go, e.g. Jaeger's `http://127.0.0.1:4318`; unset, there are none. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_CONSOLE: z.enum(['auto', 'json', 'pretty']).default('auto'),
   LOG_FILE: z.string().optional(),

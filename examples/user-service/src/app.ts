@@ -10,6 +10,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import compression from 'compression';
+import type { NextFunction, Request, Response } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { join } from 'node:path';
@@ -37,6 +38,10 @@ export async function createApp(config: Config) {
     console: config.LOG_CONSOLE,
     base: { service: 'user-service' },
   });
+  const telemetry =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? undefined
+      : (await import('./telemetry.ts')).startTelemetry('user-service', logger);
   const database = await openDatabase(config);
   const keys = await openKeyRing({
     file: join(config.DATA_DIR, 'user-service-keys.json'),
@@ -83,6 +88,12 @@ export async function createApp(config: Config) {
     logger: false,
     abortOnError: false,
   });
+  if (telemetry !== undefined) {
+    app.use((req: Request, res: Response, next: NextFunction) => {
+      if (/^\/(health|metrics)(\/|$)/.test(req.path)) next();
+      else telemetry.serve(req, res, () => req.route?.path, next);
+    });
+  }
   app.useBodyParser('json', { limit: '64kb' });
   app.set('trust proxy', proxies.length > 0 ? proxies : false);
   app.use(auditMiddleware(audit));
@@ -118,6 +129,7 @@ export async function createApp(config: Config) {
       redis?.disconnect();
       await database.close();
       await audit.close();
+      await telemetry?.close();
       await logger.flush();
     },
   };

@@ -18,6 +18,8 @@ const schema = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: z.string().default('127.0.0.1'),
   USER_PORT: number(3200, 0, 65_535),
+  /** Where spans go, e.g. Jaeger's `http://127.0.0.1:4318`; unset, there are none. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_CONSOLE: z.enum(['auto', 'json', 'pretty']).default('auto'),
   /** SQLite files, signing keys and the audit log live here. */

@@ -1,4 +1,10 @@
-import { type BreakerRegistry, createHttpClient, fullJitter, type HttpClient } from '@kit/breaker';
+import {
+  type BreakerRegistry,
+  createHttpClient,
+  type Fetch,
+  fullJitter,
+  type HttpClient,
+} from '@kit/breaker';
 import { z } from 'zod';
 import { PartnerError, type PartnerCall, type Partners } from '../application/ports.ts';
 import type { RequestDeadline } from './deadline.ts';
@@ -11,6 +17,8 @@ export interface PartnerOptions {
   channelUrl: string;
   riskUrl: string;
   timeoutMs: number;
+  /** @default the global one */
+  fetch?: Fetch | undefined;
 }
 
 const riskAnswer = z.object({ decision: z.enum(['approve', 'decline']) });
@@ -24,7 +32,7 @@ const refundAnswer = z.object({ channelRefundId: z.string().min(1) });
  * something is called once, so that its outcome is known exactly, and the saga decides about another attempt.
  */
 export function createPartners(options: PartnerOptions): Partners {
-  const { breakers, deadline, timeoutMs } = options;
+  const { breakers, deadline, timeoutMs, fetch } = options;
   const act = actWithin(deadline);
   const client = (name: string, baseUrl: string, maxAttempts: number) =>
     createHttpClient({
@@ -33,10 +41,11 @@ export function createPartners(options: PartnerOptions): Partners {
       breaker: breakers.get(name),
       retry: { maxAttempts, backoff: fullJitter({ baseMs: 50, maxMs: 500 }) },
       timeout: { timeoutMs },
+      fetch,
     });
   // A look at the books must get through while the breaker still keeps payments away.
   const lookups = (name: string, baseUrl: string) =>
-    createHttpClient({ name: `${name}-books`, baseUrl, timeout: { timeoutMs } });
+    createHttpClient({ name: `${name}-books`, baseUrl, timeout: { timeoutMs }, fetch });
 
   const risk = client('risk-service', options.riskUrl, 2);
   const order = client('order-service', options.orderUrl, 1);

@@ -17,6 +17,7 @@ import {
 import { tracePlugin } from '@kit/trace/fastify';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler } from 'fastify-type-provider-zod';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { adminRoutes, type AdminRoutesOptions } from './routes/admin.ts';
 import { paymentRoutes, type PaymentRoutesOptions } from './routes/payments.ts';
 import { refundRoutes, type RefundRoutesOptions } from './routes/refunds.ts';
@@ -40,13 +41,24 @@ export interface AppOptions
   corsOrigins: string[];
   trustedProxies: string[];
   rateLimitPerMinute: number;
+  /** Runs `next` in a span of the request. */
+  openSpan?:
+    | ((
+        request: IncomingMessage,
+        response: ServerResponse,
+        route: () => string | undefined,
+        next: () => void,
+      ) => void)
+    | undefined;
   /** Until the partners are worth another try, in ms; 0 when they are now. */
   partnersBackInMs: () => number;
 }
 
+const probes = ['/health', '/health/live', '/health/ready', '/health/startup', '/metrics'];
+
 /** The HTTP side of the service: what a request meets, from the outside in. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { logger, health, metrics, monitor, adminToken, trustedProxies } = options;
+  const { logger, health, metrics, monitor, adminToken, trustedProxies, openSpan } = options;
   const app: FastifyInstance = Fastify({
     // The trace plugin writes the request log.
     logger: false,
@@ -65,8 +77,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(tracePlugin, {
     logger,
     trustInbound: trustedProxies.length > 0 ? trustedProxies : false,
-    ignore: ['/health', '/health/live', '/health/ready', '/health/startup', '/metrics'],
+    ignore: probes,
   });
+  if (openSpan !== undefined) {
+    app.addHook('onRequest', (request, reply, done) => {
+      if (probes.includes(request.url)) done();
+      else openSpan(request.raw, reply.raw, () => request.routeOptions.url, done);
+    });
+  }
   await app.register(metricsPlugin, {
     metrics,
     authorize: (request) => isLoopback(request) || mayAdminister(request, adminToken),
