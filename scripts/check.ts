@@ -65,6 +65,11 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
     help: 'the trace context on the other supported versions of Node',
     commands: [['node', 'scripts/matrix.mjs', '--node', '22,26', '--project', 'trace']],
   },
+  {
+    name: 'versions',
+    help: 'the packed packages beside the lowest and highest version of all they work with, on the oldest and newest Node',
+    commands: [['node', '--conditions=@kit/source', '--import', 'tsx', 'tests/versions/main.ts']],
+  },
   { name: 'tests', help: 'every test, with the coverage gate', commands: [['vitest', 'run', '--coverage']] },
 ];
 

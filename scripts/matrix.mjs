@@ -2,9 +2,9 @@
 // Runs a project's tests on every Node that Kit supports, with the binaries that npm ships:
 //   node scripts/matrix.mjs [--node 22,24,26] [vitest arguments, default: --project trace]
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchNode } from './nodes.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
@@ -24,24 +24,3 @@ process.stdout.write(
   `\n[matrix] ${failed.length === 0 ? `passed on Node ${majors.join(', ')}` : `FAILED on Node ${failed.join(', ')}`}\n`,
 );
 process.exitCode = failed.length === 0 ? 0 : 1;
-
-/** The newest Node of a major that npm has for this platform, kept in node_modules/.cache. */
-function fetchNode(major) {
-  const folder = join(root, 'node_modules/.cache/kit-node', major);
-  const names = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
-  const find = () =>
-    names.map((name) => join(folder, 'node_modules', name, 'bin/node')).find((file) => existsSync(file));
-  for (const name of names) {
-    if (find()) break;
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    spawnSync(
-      'npm',
-      ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${major}`],
-      { cwd: folder, encoding: 'utf8' },
-    );
-  }
-  const node = find();
-  if (!node) throw new Error(`npm has no Node ${major} for ${process.platform} ${process.arch}`);
-  return node;
-}

@@ -39,7 +39,8 @@ export function createRedisStreamsPublisher(
         payload: toText(payload),
         headers: toText(headers),
       };
-      pipeline.call('XADD', stream(message), ...trim, '*', ...Object.entries(fields).flat());
+      // In lower case every ioredis 5 knows it, and puts its keyPrefix before the key.
+      pipeline.call('xadd', stream(message), ...trim, '*', ...Object.entries(fields).flat());
     }
     for (const [error] of (await pipeline.exec()) ?? []) {
       if (error) throw error;
