@@ -10,7 +10,6 @@ const help = `npm run mutation -- --only breaker [--files window,retry] [--force
 
   --only         one of: ${Object.keys(cores).join(', ')}
   --files        source files of it without ".ts", separated by commas: a run in pieces
-  --static       also what is evaluated once, at load: a new process for each of them, slow
   --force        runs every mutant again
   --concurrency  test runners at once (1 to 16), 2 by default
   --list         shows what is mutated, what is left out and why
@@ -19,7 +18,6 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     files: { type: 'string', default: '' },
-    static: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '2' },
     list: { type: 'boolean', default: false },
@@ -53,7 +51,7 @@ process.env.KIT_TEST_ENGINES ??= 'sqlite';
 await new Stryker({
   plugins: [import.meta.resolve('./runner.ts')],
   testRunner: 'warm-vitest',
-  ignoreStatic: !values.static,
+  ignoreStatic: true,
   mutate: (chosen.length > 0 ? chosen : core.files).map((file) => `${folder}/${file}.ts`),
   ignorePatterns: ['dist', 'coverage', 'reports', '.turbo', '.data'],
   // Codes, states and names that matter are asserted; prose is free to change.
@@ -62,7 +60,8 @@ await new Stryker({
   incrementalFile: `${reports}/incremental.json`,
   force: values.force,
   concurrency,
-  timeoutMS: 10_000,
+  // A new worker has to fit in: on a busy machine that alone takes a while.
+  timeoutMS: 40_000,
   timeoutFactor: 1.5,
   thresholds: { high: 90, low: 80, break: 80 },
   reporters: ['clear-text', process.stdout.isTTY ? 'progress' : 'progress-append-only', 'html', 'json'],

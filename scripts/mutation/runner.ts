@@ -14,8 +14,8 @@ import { openChannel, type Reply, type Request } from './protocol.ts';
 /**
  * Stryker's own vitest runner starts a worker and loads all modules again for every mutant, and every database with
  * them. This one keeps one worker, with its modules and servers, and runs single tests in it. A mutant may leave
- * something behind that makes later tests fail, so a kill counts only when the test passes again without the mutant;
- * otherwise a new worker decides.
+ * something behind that makes later tests fail: after a kill the same test has to pass without the mutant, or a new
+ * worker takes over.
  */
 class WarmRunner implements TestRunner {
   static readonly inject = [] as const;
@@ -29,6 +29,11 @@ class WarmRunner implements TestRunner {
 
   capabilities() {
     return { reloadEnvironment: false };
+  }
+
+  /** Loads everything before Stryker's clock for the first mutant runs. */
+  init(): Promise<void> {
+    return this.#start();
   }
 
   async dryRun(): Promise<DryRunResult> {
@@ -52,27 +57,25 @@ class WarmRunner implements TestRunner {
   async mutantRun({ testFilter, activeMutant, hitLimit }: MutantRunOptions): Promise<MutantRunResult> {
     const tests = testFilter?.toSorted((one, other) => this.#durationOf(one) - this.#durationOf(other));
     const run = { do: 'run', tests, mutant: activeMutant.id, hitLimit, untilFailure: true } as const;
-    for (let isFresh = false; ; isFresh = true) {
-      const { outcomes, hitCount } = await this.#ask(run);
-      for (const { id, durationMs } of outcomes) this.#durations.set(id, durationMs);
-      if (hitLimit !== undefined && hitCount > hitLimit) {
-        await this.#stop();
-        return { status: MutantRunStatus.Timeout, reason: `ran more than ${hitLimit} times` };
-      }
-      const failed = outcomes.find(({ failure }) => failure !== undefined);
-      if (!failed) return { status: MutantRunStatus.Survived, nrOfTests: outcomes.length };
-      const again = await this.#ask({ do: 'run', tests: [failed.id], untilFailure: true });
-      const passesWithout = again.outcomes.every(({ failure }) => failure === undefined);
-      if (!passesWithout) await this.#stop();
-      if (passesWithout || isFresh) {
-        return {
-          status: MutantRunStatus.Killed,
-          killedBy: [failed.id],
-          failureMessage: failed.failure!,
-          nrOfTests: outcomes.length,
-        };
-      }
+    const { outcomes, hitCount } = await this.#ask(run);
+    for (const { id, durationMs } of outcomes) this.#durations.set(id, durationMs);
+    if (hitLimit !== undefined && hitCount > hitLimit) {
+      await this.#stop();
+      return { status: MutantRunStatus.Timeout, reason: `ran more than ${hitLimit} times` };
     }
+    const failed = outcomes.find(({ failure }) => failure !== undefined);
+    if (!failed) return { status: MutantRunStatus.Survived, nrOfTests: outcomes.length };
+    const again = await this.#ask({ do: 'run', tests: [failed.id], untilFailure: true });
+    if (again.outcomes.some(({ failure }) => failure !== undefined)) {
+      await this.#stop();
+      await this.#start();
+    }
+    return {
+      status: MutantRunStatus.Killed,
+      killedBy: [failed.id],
+      failureMessage: failed.failure!,
+      nrOfTests: outcomes.length,
+    };
   }
 
   async dispose(): Promise<void> {

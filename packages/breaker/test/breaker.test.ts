@@ -20,8 +20,9 @@ describe('createBreaker, closed', () => {
     const { breaker } = setUp();
     expect(await breaker.run(() => 7)).toBe(7);
     expect(await breaker.run({}, async () => 'x')).toBe('x');
+    expect(await breaker.run(undefined as never, () => 'y')).toBe('y');
     await expect(breaker.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(breaker.counts).toEqual({ requests: 3, successes: 2, failures: 1, ignored: 0, slow: 0 });
+    expect(breaker.counts).toEqual({ requests: 4, successes: 3, failures: 1, ignored: 0, slow: 0 });
   });
 
   it('survives a function that throws, rejects with undefined or is none', async () => {
@@ -115,6 +116,26 @@ describe('createBreaker, closed', () => {
     const { breaker } = setUp({ readyToTrip: ({ successes }) => successes >= 2 });
     await succeed(breaker, 2);
     expect(breaker.state).toBe('open');
+  });
+
+  it('opens on a success that completes minimumCalls', async () => {
+    const { breaker } = setUp();
+    await fail(breaker, 4);
+    await succeed(breaker);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('counts no slow call among the ignored ones', async () => {
+    const { breaker, clock } = setUp({ slowCallMs: 1_000, classify: () => 'ignore' });
+    await breaker.run(() => clock.advance(1_000));
+    expect(breaker.counts).toMatchObject({ ignored: 1, slow: 0 });
+  });
+
+  it('gives a signal to what cockatiel executes: the caller’s, or one that never aborts', async () => {
+    const { breaker } = setUp();
+    expect(await breaker.execute(({ signal }) => signal.aborted)).toBe(false);
+    const { signal: own } = new AbortController();
+    expect(await breaker.execute(({ signal }) => signal, own)).toBe(own);
   });
 
   it('bears slow calls below their ratio', async () => {

@@ -99,6 +99,7 @@ describe('callbacks that throw', () => {
     const tripless = createBreaker({ name: 'x', readyToTrip: boom });
     await fail(tripless, 10);
     expect(tripless.state).toBe('closed');
+    expect(tripless.evidence.failing).toBe(false);
     const backoff = createBreaker({ name: 'x', openMs: { next: boom } });
     await openBreaker(backoff);
     expect(backoff.retryAfterMs).toBeGreaterThan(29_000);

@@ -75,4 +75,13 @@ describe('the evidence a breaker brings to a vote among instances', () => {
     isolated.isolate();
     expect(isolated.evidence).toEqual(NOTHING);
   });
+
+  it('opens a closed breaker only: a vote does not disturb trials', async () => {
+    const { breaker, clock } = setUp({ minimumCalls: 3 });
+    await fail(breaker, 3);
+    clock.advance(30_000);
+    expect(breaker.state).toBe('half-open');
+    breaker.trip();
+    expect(breaker.state).toBe('half-open');
+  });
 });

@@ -79,6 +79,14 @@ describe('createBreaker, half-open', () => {
     expect(breaker.state).toBe('closed');
   });
 
+  it('drops the late failure of a freed place also when no other call came', async () => {
+    const { breaker, clock } = await halfOpen({ halfOpenMaxWaitMs: 5_000 });
+    const stuck = pending(breaker);
+    clock.advance(5_000);
+    await stuck.reject();
+    expect([breaker.state, breaker.stale]).toEqual(['half-open', 1]);
+  });
+
   it('takes a slow trial for a failure', async () => {
     const { breaker, clock } = await halfOpen({ slowCallMs: 1_000 });
     const slow = pending(breaker);
@@ -143,6 +151,18 @@ describe('createBreaker with a backoff for openMs', () => {
       [2, 'again'],
       [1, 'failed'],
     ]);
+  });
+
+  it('begins with the first wait after a reset', async () => {
+    const { breaker, clock } = await halfOpen({ openMs: doubling(1_000) });
+    await fail(breaker);
+    expect(breaker.retryAfterMs).toBe(2_000);
+    breaker.reset();
+    expect(breaker.retryAfterMs).toBe(0);
+    await openBreaker(breaker);
+    expect(breaker.retryAfterMs).toBe(1_000);
+    clock.advance(1_000);
+    expect(breaker.retryAfterMs).toBe(0);
   });
 
   it('may be half-open at once, and takes a negative time for none', async () => {

@@ -62,10 +62,13 @@ table('createRetry', createRetry, [
   [{ backoff: 100 }, TypeError, 'backoff must be a backoff such as fullJitter(), got 100'],
   [{ budget: 5 }, TypeError, 'budget must be an object, got 5'],
   [{ budget: { take: 1 } }, TypeError, 'budget must be a retry budget, got an object'],
+  [{ budget: { take: () => 1 } }, TypeError, 'budget must be a retry budget, got an object'],
+  [{ budget: { take: 1, give: () => {} } }, TypeError, 'budget must be a retry budget, got an object'],
   [{ retryOn: 'all' }, TypeError, 'retryOn must be a function, got "all"'],
   [{ maxRetryAfterMs: -1 }, RangeError, 'maxRetryAfterMs must be >= 0, got -1'],
 ]);
 table('createRetryBudget', createRetryBudget, [
+  [5, TypeError, 'options must be an object, got 5'],
   [{ tokens: -1 }, RangeError, 'tokens must be >= 0, got -1'],
   [{ retryCost: 0 }, RangeError, 'retryCost must be > 0, got 0'],
   [{ timeoutCost: 'x' }, TypeError, 'timeoutCost must be > 0, got "x"'],

@@ -28,6 +28,13 @@ const never = () => new Promise<never>(() => {});
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
 describe('createPipeline', () => {
+  it('ends at its total or at the deadline around it, whichever comes first', async () => {
+    const bounded = (totalTimeoutMs: number, deadlineMs: number) =>
+      runWithDeadline(deadlineMs, () => caught(createPipeline({ name: 'x', totalTimeoutMs }).run(never)));
+    expect(await bounded(30, 5_000)).toMatchObject({ code: 'KIT_TIMEOUT' });
+    expect(await bounded(5_000, 30)).toMatchObject({ code: 'KIT_DEADLINE_EXCEEDED' });
+  });
+
   it('retries around the breaker, and the breaker sees every attempt', async () => {
     const pipeline = createPipeline({ name: 'orders', breaker: {}, retry: { backoff: quick } });
     await caught(pipeline.run(() => Promise.reject(new Error('down'))));

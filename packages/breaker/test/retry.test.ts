@@ -133,6 +133,13 @@ describe('createRetry', () => {
 });
 
 describe('createRetryBudget', () => {
+  it('is made from its options by a retry', async () => {
+    const fn = failing();
+    const retry = createRetry({ maxAttempts: 9, backoff: quick, budget: { tokens: 10 } });
+    await expect(retry.run(fn)).rejects.toThrow('down');
+    expect(fn.calls).toBe(3);
+  });
+
   it('spends its last tokens and no more, and never holds more than it began with', () => {
     const budget = createRetryBudget({ tokens: 15 });
     expect([budget.take({ timeout: true }), budget.take({ timeout: false }), budget.take()]).toEqual([

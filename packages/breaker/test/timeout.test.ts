@@ -154,6 +154,27 @@ describe('an adaptive timeout', () => {
     expect(['GET /quick', 'GET /slow', 'other'].map((key) => timeout.timeoutMs(key))).toEqual([50, 400, 400]);
   });
 
+  it('takes a call that was given up for twice as long as its timeout', async () => {
+    const timeout = createTimeout({ adaptive: { quantile: 1, factor: 1, minMs: 1, maxMs: 20 } });
+    const hung = Array.from({ length: 20 }, () => timeout.run(() => new Promise(() => {})).catch(() => {}));
+    await Promise.all(hung);
+    await timeout.run(() => 'quick');
+    expect(timeout.timeoutMs()).toBe(20);
+  });
+
+  it('keeps the thousand keys that were used last, and may have one bound only', async () => {
+    const clock = createClock();
+    const timeout = createTimeout({ adaptive: { minMs: 50, maxMs: 400 }, now: clock.now });
+    const call = (key: string) => timeout.run({ key }, () => clock.advance(1));
+    for (let i = 0; i < 20; i++) for (const key of ['used', 'unused']) await call(key);
+    for (let i = 0; i < 998; i++) await call(`other ${i}`);
+    expect([timeout.timeoutMs('used'), timeout.timeoutMs('unused')]).toEqual([50, 50]);
+    await call('used');
+    await call('one more');
+    expect([timeout.timeoutMs('used'), timeout.timeoutMs('unused')]).toEqual([50, 400]);
+    expect(createTimeout({ adaptive: { minMs: 5, maxMs: 5 } }).timeoutMs()).toBe(5);
+  });
+
   it('gives up less than 0.1 % of calls when steady', async () => {
     const clock = createClock();
     const timeout = createTimeout({ adaptive: { minMs: 5, maxMs: 1_000 }, now: clock.now });
