@@ -97,4 +97,14 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     expect((await platform.request('/health/ready')).status).toBe(200);
     await server.restart();
   });
+
+  it('ends in time and in peace while Redis is away', async () => {
+    await platform.pay();
+    await server.kill();
+    platform.service.signal('SIGTERM');
+    const { code, signal } = await platform.service.exited;
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    await server.restart();
+    await platform.startService();
+  }, 60_000);
 });

@@ -6,33 +6,37 @@ export interface Guard {
 export type Attempt<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 export function createGuard(): Guard {
-  const pending = new WeakMap<object, Promise<unknown>>();
+  const pending = new WeakMap<object, Set<(result: Attempt<never>) => void>>();
 
-  const start = <T>(key: object, fn: () => T | Promise<T>): Promise<T> => {
-    const started = (async () => fn())().finally(() => pending.delete(key));
-    pending.set(key, started);
-    return started;
+  // Those who wait are kept in a set: on a promise that never settles every scrape would leave a reaction for good.
+  const start = <T>(key: object, fn: () => T | Promise<T>) => {
+    const waiting = new Set<(result: Attempt<T>) => void>();
+    pending.set(key, waiting);
+    const settle = (result: Attempt<T>) => {
+      pending.delete(key);
+      for (const resolve of waiting) resolve(result);
+    };
+    (async () => fn())().then(
+      (value) => settle({ ok: true, value }),
+      (error: unknown) => settle({ ok: false, error }),
+    );
+    return waiting;
   };
 
   return {
-    async attempt<T>(key: object, fn: () => T | Promise<T>, timeoutMs: number): Promise<Attempt<T>> {
+    attempt<T>(key: object, fn: () => T | Promise<T>, timeoutMs: number): Promise<Attempt<T>> {
       // One that still hangs from an earlier scrape is waited for, not started again.
-      const running = (pending.get(key) as Promise<T> | undefined) ?? start(key, fn);
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<Attempt<T>>((resolve) => {
-        timer = setTimeout(
-          () => resolve({ ok: false, error: new Error(`no answer within ${timeoutMs} ms`) }),
-          timeoutMs,
-        );
-        timer.unref();
+      const waiting = (pending.get(key) as ReturnType<typeof start<T>> | undefined) ?? start(key, fn);
+      return new Promise((resolve) => {
+        const settle = (result: Attempt<T>) => {
+          clearTimeout(timer);
+          waiting.delete(settle);
+          resolve(result);
+        };
+        const late = () => settle({ ok: false, error: new Error(`no answer within ${timeoutMs} ms`) });
+        const timer = setTimeout(late, timeoutMs).unref();
+        waiting.add(settle);
       });
-      const settled = running.then(
-        (value): Attempt<T> => ({ ok: true, value }),
-        (error: unknown): Attempt<T> => ({ ok: false, error }),
-      );
-      const result = await Promise.race([settled, late]);
-      clearTimeout(timer);
-      return result;
     },
   };
 }

@@ -2,6 +2,7 @@ import { checkMethods, checkMetrics } from './arguments.js';
 import { parseRedisInfo, type RedisInfo } from './redis-info.js';
 import type { BoundCounter } from './counter.js';
 import { untilClosed } from './closing.js';
+import { createGuard } from './collectors.js';
 import type { Metrics } from './metrics.js';
 import { checkNumber } from './options.js';
 
@@ -52,19 +53,13 @@ export function instrumentRedis(
   for (const [event, listener] of Object.entries(listeners)) redis.on(event, listener);
 
   // One INFO at a time: a Redis that hangs must not collect a queue of them.
-  let asking: Promise<RedisInfo | undefined> | undefined;
-  const ask = () =>
-    (asking ??= redis
-      .info()
-      .then(parseRedisInfo, () => undefined)
-      .finally(() => {
-        asking = undefined;
-      }));
+  const guard = createGuard();
+  const ask = async () => parseRedisInfo(await redis.info());
   const endScrape = metrics.onScrape(`kit_redis_up ${name}`, async () => {
     if (redis.status !== undefined && redis.status !== 'ready') return up.set(0);
-    const info = await within(ask(), timeoutMs);
-    up.set(info ? 1 : 0);
-    if (info) instruments.show(info);
+    const info = await guard.attempt(ask, ask, timeoutMs);
+    up.set(info.ok ? 1 : 0);
+    if (info.ok) instruments.show(info.value);
   });
 
   return untilClosed(metrics, () => {
@@ -115,14 +110,4 @@ function following(counter: BoundCounter): (total: number) => void {
     counter.inc(total >= before ? total - before : total);
     before = total;
   };
-}
-
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs).unref();
-  });
-  const first = await Promise.race([promise, late]);
-  clearTimeout(timer);
-  return first;
 }

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { startExpress, startFastify } from 'kit-tooling/apps';
+import { createGuard } from '../src/collectors.js';
 import { metricsMiddleware } from '../src/express.js';
 import { metricsPlugin } from '../src/fastify.js';
 import { newMetrics, parse, textOf, valueOf } from './clients.js';
@@ -117,6 +118,19 @@ describe('the series ceiling', () => {
     },
     60_000,
   );
+
+  it('keeps the heap flat while a collect hangs for days of scrapes', async () => {
+    const guard = createGuard();
+    const hangs = () => new Promise(() => {});
+    const scrape = (times: number) =>
+      Promise.all(Array.from({ length: times }, () => guard.attempt(hangs, hangs, 1)));
+    await scrape(1_000);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 20; i += 1) await scrape(1_000);
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 * 1024 * 1024);
+  });
 
   it('keeps no megabyte alive for the sake of a piece of it', () => {
     const metrics = newMetrics();

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runChild } from 'kit-tooling/process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { catalogue, type CataloguedMetric } from '../scripts/catalogue.js';
@@ -177,6 +178,17 @@ describe('the command line', () => {
     expect(run()).toMatchObject({ code: 2, out: '' });
     expect(run().error).toContain('--out');
   });
+
+  it('ends as a process with what it says: 0, 1, 2', async () => {
+    const cli = new URL('../src/cli.ts', import.meta.url);
+    const codes = await Promise.all(
+      [['--help'], ['rules', '--out', join(process.execPath, 'below')], ['graphs']].map(async (args) => {
+        const { exited } = runChild(cli, { args });
+        return (await exited).code;
+      }),
+    );
+    expect(codes).toEqual([0, 1, 2]);
+  }, 60_000);
 
   it('writes into folders that were not there', () => {
     const out = join(folder, 'a/b');
