@@ -2,7 +2,7 @@ import { createBreakerRegistry } from '@kit/breaker';
 import { createErrorMonitor } from '@kit/errors';
 import { breakerCheck, createHealth, knexCheck, outboxCheck, redisCheck, sagaCheck } from '@kit/health';
 import { createMetrics, observeKit } from '@kit/metrics';
-import { createAuditLog, createLogger } from '@kit/trace';
+import { createAuditLog, createLogger, createMasker } from '@kit/trace';
 import { createOutbox, createOutboxRelay, createSagaRunner, createTransactionManager } from '@kit/tx';
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
@@ -26,6 +26,8 @@ import { connectRedis, createPublish } from './infrastructure/publisher.ts';
 import { createRefundRepository } from './infrastructure/refund-repository.ts';
 import { createSettlementRepository } from './infrastructure/settlement-repository.ts';
 import { createApp } from './interface/app.ts';
+import { createConsole } from './interface/console/console.ts';
+import { httpTotals } from './interface/console/http-totals.ts';
 
 export interface Service {
   app: FastifyInstance;
@@ -135,6 +137,20 @@ export async function compose(config: Config): Promise<Service> {
     health.add(breakerCheck(breakers.get(name)), { critical: false, groups: [] });
   }
 
+  const console = createConsole({
+    title: 'payment-service',
+    token: config.ADMIN_TOKEN,
+    health,
+    breakers: () => breakers.toJSON(),
+    errors: monitor,
+    sagas,
+    outbox,
+    http: httpTotals(metrics.registry),
+    audit,
+    mask: createMasker(),
+    onError: (error, panel) => logger.error({ err: error, panel }, 'the console'),
+  });
+
   const createPayment = deadline.over(
     counted(metrics, 'create-payment', createPaymentUseCase(sagas, paymentSaga, deps)),
   );
@@ -159,6 +175,7 @@ export async function compose(config: Config): Promise<Service> {
     metrics,
     monitor,
     audit,
+    console,
     sagas,
     outbox,
     breakers: () => breakers.toJSON(),

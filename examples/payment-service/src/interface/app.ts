@@ -23,6 +23,8 @@ import { paymentRoutes, type PaymentRoutesOptions } from './routes/payments.ts';
 import { refundRoutes, type RefundRoutesOptions } from './routes/refunds.ts';
 import { settlementRoutes, type SettlementRoutesOptions } from './routes/settlements.ts';
 import { auditPlugin } from './audit.ts';
+import type { Console } from './console/console.ts';
+import { consolePlugin } from './console/fastify.ts';
 import { errors } from './errors.ts';
 import { createSendFailure, mapErrors } from './failures.ts';
 import { isLoopback, mayAdminister } from './access.ts';
@@ -38,6 +40,7 @@ export interface AppOptions
   logger: TraceLogger;
   health: Health;
   audit: AuditLog;
+  console: Console;
   corsOrigins: string[];
   trustedProxies: string[];
   rateLimitPerMinute: number;
@@ -77,8 +80,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(tracePlugin, {
     logger,
     trustInbound: trustedProxies.length > 0 ? trustedProxies : false,
-    ignore: probes,
+    ignore: [...probes, ({ url }) => options.console.owns(url)],
   });
+  // Before spans and metrics: an open page is no slow request.
+  await app.register(consolePlugin, { console: options.console });
   if (openSpan !== undefined) {
     app.addHook('onRequest', (request, reply, done) => {
       if (probes.includes(request.url)) done();
@@ -106,7 +111,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     allowList: (request) => request.url.startsWith('/health') || request.url.startsWith('/metrics'),
     errorResponseBuilder: (_request, { ttl }) => errors.SYS_RATE_LIMITED(undefined, { retryAfterMs: ttl }),
   });
-  await app.register(auditPlugin, { audit: options.audit });
+  await app.register(auditPlugin, { audit: options.audit, ignore: (url) => options.console.owns(url) });
   await app.register(openApiPlugin);
 
   const sendFailure = createSendFailure(monitor, options.partnersBackInMs);

@@ -1,12 +1,18 @@
 import type { AuditLog } from '@kit/trace';
 import type { FastifyPluginCallback } from 'fastify';
 
+export interface AuditPluginOptions {
+  audit: AuditLog;
+  /** What writes its own records. */
+  ignore: (url: string) => boolean;
+}
+
 /** One record for every request that changes something or looks behind the scenes. */
-export const auditPlugin: FastifyPluginCallback<{ audit: AuditLog }> = Object.assign(
-  ((app, { audit }, done) => {
+export const auditPlugin: FastifyPluginCallback<AuditPluginOptions> = Object.assign(
+  ((app, { audit, ignore }, done) => {
     app.addHook('onResponse', (request, reply, next) => {
       const { method, url } = request;
-      if (method !== 'GET' || url.startsWith('/admin')) {
+      if (!ignore(url) && (method !== 'GET' || url.startsWith('/admin'))) {
         audit.record({
           ip: request.ip,
           userAgent: request.headers['user-agent'],
@@ -19,6 +25,6 @@ export const auditPlugin: FastifyPluginCallback<{ audit: AuditLog }> = Object.as
       next();
     });
     done();
-  }) satisfies FastifyPluginCallback<{ audit: AuditLog }>,
+  }) satisfies FastifyPluginCallback<AuditPluginOptions>,
   { [Symbol.for('skip-override')]: true },
 );
