@@ -53,7 +53,7 @@ export function createBoard(
     onChange();
   };
   const fail = (entry: Entry, error: unknown) => {
-    const message = mask(textOf(error)).slice(0, 500);
+    const message = textOf(error, mask);
     put(entry, { error: message });
     if (message === entry.complaint) return;
     entry.complaint = message;
@@ -114,10 +114,10 @@ export function createBoard(
   };
 }
 
-function textOf(error: unknown): string {
+function textOf(error: unknown, mask: <T>(value: T) => T): string {
   try {
     const { message } = Object(error) as { message?: unknown };
-    return typeof message === 'string' && message !== '' ? message : String(error);
+    return mask(typeof message === 'string' && message !== '' ? message : String(error)).slice(0, 500);
   } catch {
     return 'an error that cannot be read';
   }

@@ -54,15 +54,25 @@ export function createConsole(options: ConsoleOptions): Console {
   const page = loadTemplate('console.html');
   const loginPage = loadTemplate('login.html');
 
-  const record = ({ req, ip, method, path }: Exchange, status: number, more: Record<string, unknown>) =>
-    audit?.record({
-      ip,
-      userAgent: req.headers['user-agent'],
-      method,
-      path: basePath + path,
-      status,
-      ...more,
-    });
+  const report = (error: unknown) => {
+    try {
+      settings.onError(error, 'console');
+    } catch {
+      // A logger that fails must not keep an answer back.
+    }
+  };
+  const record = (
+    { req, ip, method, path }: Exchange,
+    status: number,
+    more: Readonly<Record<string, unknown>>,
+  ) => {
+    const userAgent = req.headers['user-agent'];
+    try {
+      audit?.record({ ip, userAgent, method, path: basePath + path, status, ...more });
+    } catch (error) {
+      report(error);
+    }
+  };
   const userOf = ({ id }: Session) => `console:${id.slice(0, 8)}`;
 
   const sendPage = (exchange: Exchange, status: number, html: string, headers = {}) =>
@@ -222,11 +232,7 @@ export function createConsole(options: ConsoleOptions): Console {
     if (error instanceof Refusal) {
       return sendJson(exchange, error.status, { error: error.message }, error.headers);
     }
-    try {
-      settings.onError(error, 'console');
-    } catch {
-      // A logger that fails must not keep the answer back.
-    }
+    report(error);
     // What went wrong stands in the log; even an operator's browser gets no internals it did not ask for.
     sendJson(exchange, 500, { error: 'That did not work. The log of the service says why.' });
   }

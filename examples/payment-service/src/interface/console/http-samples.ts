@@ -34,7 +34,10 @@ export function createHttpSamples(
 
   const sample = async () => {
     // A slow source is asked again when it has answered.
-    if (isReading) return;
+    if (isReading) {
+      failure = new Error(`no answer within ${sampleMs} ms`);
+      return;
+    }
     isReading = true;
     try {
       const totals = await http();
@@ -53,7 +56,8 @@ export function createHttpSamples(
       onSample();
     }
   };
-  void sample();
+  // Not before whoever makes us is done.
+  const first = setImmediate(() => void sample()).unref();
   const timer = setInterval(() => void sample(), sampleMs).unref();
 
   return {
@@ -61,7 +65,10 @@ export function createHttpSamples(
     get failure() {
       return failure;
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearImmediate(first);
+      clearInterval(timer);
+    },
   };
 }
 

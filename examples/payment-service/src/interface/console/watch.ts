@@ -52,13 +52,21 @@ export function createWatch(settings: ConsoleSettings): Watch {
     outboxAge.ignore();
   }
   function tick() {
-    if (ports.health.isShuttingDown) return streams.endAll('shutdown');
+    if (isEnding()) return streams.endAll('shutdown');
     streams.sweep();
     board.refresh();
   }
+  function isEnding() {
+    try {
+      return ports.health.isShuttingDown;
+    } catch {
+      // The panel of health says what is wrong with it.
+      return false;
+    }
+  }
   // A server that stops waits for every response: ours would never end by themselves.
   const onReadiness = () => {
-    if (ports.health.isShuttingDown) streams.endAll('shutdown');
+    if (isEnding()) streams.endAll('shutdown');
   };
   subscribe('kit:health:readiness-changed', onReadiness);
 
@@ -67,7 +75,7 @@ export function createWatch(settings: ConsoleSettings): Watch {
       return streams.size;
     },
     open(exchange, session) {
-      if (isClosed || ports.health.isShuttingDown) {
+      if (isClosed || isEnding()) {
         throw new Refusal(503, 'The service is shutting down.', { 'retry-after': '5' });
       }
       streams.open(exchange, session);

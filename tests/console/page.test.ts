@@ -1,0 +1,351 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
+import { type Mount, sagasOf, type Started, startConsole, stuckSaga, token } from './server.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let browser: Browser;
+let started: Started | undefined;
+let watched: WatchedPage | undefined;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser?.close());
+afterEach(async () => {
+  const { page, complaints } = watched ?? {};
+  await page?.context().close();
+  await started?.stop();
+  watched = undefined;
+  started = undefined;
+  expect(complaints ?? []).toEqual([]);
+});
+
+async function open(
+  options: Parameters<typeof startConsole>[0] = {},
+  context: Parameters<typeof openPage>[1] = {},
+  mount: Mount = 'express',
+): Promise<Page> {
+  started = await startConsole(options, mount);
+  watched = await openPage(browser, context);
+  await logIn(watched.page, started.url, token);
+  await watched.page.getByText('live', { exact: true }).waitFor();
+  return watched.page;
+}
+
+const attacks = [
+  '<script>window.hacked = 1</script>',
+  '<img src=x onerror="window.hacked = 1">',
+  '"><svg onload=window.hacked=1>',
+  'javascript:window.hacked=1',
+  '{{constructor.constructor("window.hacked=1")()}}',
+  '\u202Etxt.exe\u0000</style></title><body onload=window.hacked=1>',
+];
+
+describe('what comes from outside', () => {
+  it('stays text, wherever it is shown', async () => {
+    const text = attacks.join(' ');
+    const steps = [{ seq: 0, name: text, phase: 'do' as const, status: text, attempts: 2 }];
+    const sagas = sagasOf([
+      stuckSaga({
+        id: attacks[0]!,
+        name: text,
+        input: { [text]: text },
+        error: { name: text, message: text },
+        steps,
+      }),
+    ]);
+    const page = await open({
+      title: text.slice(0, 100),
+      sagas,
+      outbox: { backlog: () => Promise.reject(new Error(text)) },
+    });
+    started!.health.add({
+      name: text,
+      check: () => ({
+        status: 'degraded',
+        message: text,
+        metadata: { [text]: text, nested: { [text]: text } },
+      }),
+    });
+    started!.breakers.get(text.slice(0, 200)).isolate();
+    for (const attack of attacks) started!.monitor.record(new Error(attack), { endpoint: `GET /${attack}` });
+
+    const errors = page.getByRole('region', { name: 'Errors' });
+    await errors.locator('summary').first().click();
+    for (const panel of ['health', 'breakers', 'errors', 'sagas', 'outbox']) {
+      await page.locator(`#panel-${panel}`).getByText('onload=window.hacked=1').first().waitFor();
+    }
+    await page.getByRole('button', { name: /^Resolve/ }).click();
+    await page.getByRole('dialog').getByText('<script>').first().waitFor();
+    await page.getByRole('button', { name: 'Retry the saga' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(sagas.resolved).toEqual([{ id: attacks[0], as: 'retry' }]);
+
+    expect(await page.evaluate(() => (window as { hacked?: number }).hacked)).toBeUndefined();
+    const foreign = 'script:not([src]), img[src="x"], body svg[onload], [onerror], [onload], style, iframe';
+    expect(await page.locator(foreign).count()).toBe(0);
+  });
+
+  it('could not run even if it became markup: the policy and Trusted Types refuse it', async () => {
+    const page = await open();
+    const refused = await page.evaluate(() => {
+      try {
+        document.body.innerHTML = '<img src=x onerror="window.hacked = 1">';
+        return false;
+      } catch (error) {
+        return error instanceof TypeError;
+      }
+    });
+    expect(refused).toBe(true);
+    watched!.complaints.length = 0;
+  });
+});
+
+describe('a panel that cannot be read', () => {
+  it('says so, and takes no other panel with it', async () => {
+    let isBroken = false;
+    const sagas = sagasOf([stuckSaga()]);
+    const { list } = sagas;
+    const page = await open({
+      sagas: {
+        ...sagas,
+        list: (options) => (isBroken ? Promise.reject(new Error('the database is away')) : list(options)),
+      },
+    });
+    const panel = page.locator('#panel-sagas');
+    await panel.getByText('create-payment v1').waitFor();
+    isBroken = true;
+    await panel.getByText('This cannot be read: the database is away').waitFor();
+    await page.getByText('sagas cannot be read').waitFor();
+    // What was known is still there.
+    await panel.getByText('create-payment v1').waitFor();
+    started!.breakers.get('order-service');
+    await page.getByRole('region', { name: 'Breakers' }).getByText('order-service').waitFor();
+    isBroken = false;
+    await panel.getByText('This cannot be read').waitFor({ state: 'hidden' });
+  });
+});
+
+describe('without a mouse', () => {
+  it('an operator logs in, reads a plot, unfolds an error, resolves a saga and logs out', async () => {
+    const sagas = sagasOf([stuckSaga()]);
+    let requests = 0;
+    started = await startConsole({
+      sagas,
+      sampleMs: 100,
+      http: () => ({
+        requests: (requests += 5),
+        errors: 0,
+        buckets: [
+          [1, requests],
+          [Infinity, requests],
+        ],
+      }),
+    });
+    started.monitor.record(new Error('no route to ledger'));
+    watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${started.url}/admin/console`);
+    // The field has the focus already.
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('region', { name: 'Stuck sagas' }).waitFor();
+
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Skip to content');
+    await page.keyboard.press('Enter');
+
+    await tabTo(page, /^Requests per second: .*Arrow keys/);
+    await page.waitForTimeout(500);
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction(() =>
+      /^\d\d:\d\d:\d\d$/.test(document.querySelector('#panel-http [data-part="when"]')!.textContent),
+    );
+
+    await tabTo(page, /^Resolve create-payment saga-1$/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(await focused(page)).toBe('Resolve create-payment saga-1');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('button', { name: 'Mark as compensated' }).waitFor();
+    await tabTo(page, /^Note/);
+    await page.keyboard.type('by hand');
+    await tabTo(page, /^Mark as compensated$/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(sagas.resolved).toEqual([{ id: 'saga-1', as: 'compensated', note: 'by hand' }]);
+
+    await tabTo(page, /^SYS_INTERNAL_ERROR/);
+    await page.keyboard.press('Enter');
+    await page.getByText('no route to ledger').waitFor();
+    await tabTo(page, /^Copy trace id/);
+
+    await tabTo(page, /^Log out$/);
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Admin token').waitFor();
+  });
+
+  it('sees where the focus is, and keeps it while the page lives', async () => {
+    let round = 0;
+    const page = await open({ sagas: sagasOf([stuckSaga()]) });
+    started!.health.add({
+      name: 'busy',
+      check: () => ({ status: 'healthy', message: `round ${(round += 1)}` }),
+    });
+    started!.monitor.record(new Error('first'));
+    await tabTo(page, /^Resolve create-payment saga-1$/);
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineWidth);
+    expect(Number.parseFloat(outline)).toBeGreaterThanOrEqual(2);
+    const before = round;
+    await page.waitForFunction((seen) => {
+      const [, shown] = /round (\d+)/.exec(document.getElementById('panel-health')!.textContent) ?? [];
+      return Number(shown) > seen + 5;
+    }, before);
+    expect(await focused(page)).toBe('Resolve create-payment saga-1');
+  });
+});
+
+describe('on a phone, in the dark, at rest', () => {
+  it('fits into 360 pixels', async () => {
+    const long = 'a-name-without-any-space-that-is-longer-than-the-screen-of-a-small-phone'.repeat(2);
+    const page = await open(
+      {
+        sagas: sagasOf([
+          stuckSaga({ id: long, error: { name: long, message: long }, input: { [long]: long } }),
+        ]),
+        outbox: { backlog: async () => 1_234_567 },
+        http: () => ({ requests: 0, errors: 0, buckets: [] }),
+      },
+      { viewport: { width: 360, height: 740 } },
+    );
+    started!.health.add({
+      name: long,
+      check: () => ({ status: 'degraded', message: long, metadata: { long } }),
+    });
+    started!.breakers.get(long).isolate();
+    started!.monitor.record(new Error(long), { endpoint: `GET /${long}` });
+    await page.locator('.codes summary').first().click();
+    await page.locator('.saga details summary').first().click();
+    await page.getByText('1234567').first().waitFor();
+    const widest = () =>
+      page.evaluate(() => {
+        const right = (element: Element) => element.getBoundingClientRect().right;
+        const wide = [...document.querySelectorAll('body *:not(.skip)')].filter(
+          (element) => right(element) > innerWidth + 1,
+        );
+        return {
+          page: document.documentElement.scrollWidth,
+          wide: wide.map(({ outerHTML }) => outerHTML.slice(0, 120)),
+        };
+      });
+    expect(await widest()).toEqual({ page: 360, wide: [] });
+    await page.getByRole('button', { name: /^Resolve/ }).click();
+    await page.getByRole('dialog').waitFor();
+    expect(await widest()).toEqual({ page: 360, wide: [] });
+  });
+
+  it('follows the system in light and dark, unless told otherwise, and remembers', async () => {
+    const page = await open({}, { colorScheme: 'dark' });
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await background();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.waitForFunction((old) => getComputedStyle(document.body).backgroundColor !== old, dark);
+    const light = await background();
+    await page.getByRole('button', { name: 'Use the dark theme' }).click();
+    expect(await background()).toBe(dark);
+    await page.reload();
+    expect(await background()).toBe(dark);
+    await page.getByRole('button', { name: 'Use the light theme' }).click();
+    expect(await background()).toBe(light);
+  });
+
+  it.each(['light', 'dark'] as const)('has enough contrast in the %s', async (colorScheme) => {
+    const page = await open({ sagas: sagasOf([stuckSaga()]) }, { colorScheme, reducedMotion: 'reduce' });
+    started!.health.add({ name: 'queue', check: () => ({ status: 'degraded', message: 'slow' }) });
+    started!.monitor.record(new Error('no route to ledger'));
+    started!.breakers.get('order-service').isolate();
+    await page.getByText('slow').waitFor();
+    await page.locator('.codes summary').first().waitFor();
+    expect(await poorContrasts(page)).toEqual([]);
+  });
+
+  it('moves nothing for who asked for that', async () => {
+    const page = await open({}, { reducedMotion: 'reduce' });
+    const moving = await page.evaluate(
+      () => document.getAnimations().filter((animation) => animation.playState === 'running').length,
+    );
+    expect(moving).toBe(0);
+  });
+});
+
+describe('a session that ends', () => {
+  it('is told to who looks, with a way back in', async () => {
+    let shift = 0;
+    const page = await open({ sessionMs: 60_000, now: () => Date.now() + shift });
+    shift = 61_000;
+    await page.getByText('Your session has ended.').waitFor();
+    await page.getByRole('link', { name: 'Log in again' }).click();
+    await page.getByLabel('Admin token').waitFor();
+  });
+});
+
+const focused = (page: Page) =>
+  page.evaluate(() => {
+    const element = document.activeElement!;
+    const label = (element as HTMLInputElement).labels?.[0]?.textContent;
+    return element.getAttribute('aria-label') ?? label ?? element.textContent.trim();
+  });
+
+async function tabTo(page: Page, name: RegExp): Promise<void> {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (name.test(await focused(page))) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`no Tab leads to ${name}`);
+}
+
+/** Texts whose contrast with what lies behind them is below 4.5 to 1 (WCAG 2.2, 1.4.3). */
+function poorContrasts(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
+    const rgb = (...layers: string[]) => {
+      canvas.clearRect(0, 0, 1, 1);
+      for (const colour of layers) {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+      }
+      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const luminance = (channels: number[]) => {
+      const [r, g, b] = channels.map((value) => {
+        const share = value / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      }) as [number, number, number];
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const found: string[] = [];
+    for (const element of document.querySelectorAll<HTMLElement>('body *')) {
+      const hasText = [...element.childNodes].some(
+        (node) => node.nodeType === 3 && node.textContent!.trim() !== '',
+      );
+      if (!hasText || !element.checkVisibility() || element.closest('.skip, svg')) continue;
+      const behind: string[] = [];
+      for (let at: Element | null = element; at; at = at.parentElement)
+        behind.unshift(getComputedStyle(at).backgroundColor);
+      const [a, b] = [
+        luminance(rgb(...behind)),
+        luminance(rgb(...behind, getComputedStyle(element).color)),
+      ] as [number, number];
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (ratio < 4.5) found.push(`${element.textContent!.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+    }
+    return found;
+  });
+}
