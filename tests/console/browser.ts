@@ -1,9 +1,13 @@
+import { hasServer, requireProgram } from 'kit-tooling/servers';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+/** False where there is no Chromium; under CI there has to be one. */
+export const hasBrowser = () => hasServer('chromium');
 
 /** Debian's Chromium, headless, speaking to nobody but the test. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: requireProgram('chromium'),
     args: [
       '--no-sandbox',
       '--disable-gpu',

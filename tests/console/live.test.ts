@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifyAuditLog } from '@kit/trace';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually, type Platform, startPlatform } from '../../examples/payment-service/test/platform.ts';
-import { launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
+import { hasBrowser, launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -13,6 +14,7 @@ let browser: Browser;
 let watched: WatchedPage | undefined;
 
 beforeAll(async () => {
+  if (!hasBrowser()) return;
   [platform, browser] = await Promise.all([
     startPlatform({ SAGA_UNDO_ATTEMPTS: '2', BREAKER_OPEN_MS: '8000' }),
     launchBrowser(),
@@ -28,7 +30,7 @@ afterEach(async () => {
   await page?.context().close();
   for (const name of ['order', 'channel', 'risk'] as const) await platform.heal(name);
   // A broken policy, a script that fails: no page of the console ever complains.
-  expect(complaints ?? []).toEqual([]);
+  assert.deepEqual(complaints ?? [], []);
 });
 
 async function open(): Promise<Page> {
@@ -59,7 +61,7 @@ async function auditOf(action: string): Promise<Record<string, unknown>[]> {
   return lines.map((line) => JSON.parse(line)).filter((record) => record.action === action);
 }
 
-describe('in a browser, the console of the payment-service', () => {
+describe.runIf(hasBrowser())('in a browser, the console of the payment-service', () => {
   it('shows nothing before the right token, and everything after it', async () => {
     watched = await openPage(browser);
     const { page } = watched;
@@ -79,7 +81,7 @@ describe('in a browser, the console of the payment-service', () => {
       await check(page, name).waitFor();
     }
     // A browser shows no secret to scripts.
-    expect(await page.evaluate(() => document.cookie)).toBe('');
+    expect(await page.evaluate('document.cookie')).toBe('');
 
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByLabel('Admin token').waitFor();
@@ -102,13 +104,9 @@ describe('in a browser, the console of the payment-service', () => {
     await check(page, 'risk-service').getByText('degraded', { exact: true }).waitFor();
     expect(await check(page, 'risk-service').locator('.strip .mark-degraded').count()).toBeGreaterThan(0);
     // Five seconds and more are left, and they become fewer in front of one's eyes.
-    const wait = risk.locator('[data-until]');
-    const first = Number.parseInt((await wait.textContent())!, 10);
-    await page.waitForFunction(
-      ([selector, before]) =>
-        Number.parseInt(document.querySelector(String(selector))!.textContent, 10) < Number(before),
-      ['#panel-breakers [data-breaker="open"] [data-until]', first],
-    );
+    const seconds = async () => Number.parseInt((await risk.locator('[data-until]').textContent())!, 10);
+    const first = await seconds();
+    await expect.poll(seconds).toBeLessThan(first);
 
     const errors = page.getByRole('region', { name: 'Errors' });
     await errors.locator('summary', { hasText: 'SYS_PARTNER_FAILED' }).click();
@@ -131,7 +129,7 @@ describe('in a browser, the console of the payment-service', () => {
     await errors.locator('summary', { hasText: 'RES_NOT_FOUND' }).click();
     await errors.getByRole('button', { name: `Copy trace id ${body.traceId}` }).click();
     await page.getByText(`Copied trace id ${body.traceId}`).waitFor();
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(body.traceId);
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(body.traceId);
   });
 
   it('plots the traffic, also that of before it was opened', async () => {
@@ -139,14 +137,12 @@ describe('in a browser, the console of the payment-service', () => {
     const page = await open();
     const plot = page.getByRole('img', { name: /^Requests per second: .* now, at most / });
     await plot.waitFor({ timeout: 15_000 });
-    await page.waitForFunction(() => {
-      const label = document.querySelector('#panel-http svg')!.getAttribute('aria-label')!;
-      return Number(/at most ([\d.]+)/.exec(label)?.[1]) > 0;
-    });
+    const most = async () => Number(/at most ([\d.]+)/.exec((await plot.getAttribute('aria-label'))!)?.[1]);
+    await expect.poll(most, { timeout: 15_000 }).toBeGreaterThan(0);
     await page.reload();
     await page.getByText('live', { exact: true }).waitFor();
     await plot.waitFor({ timeout: 15_000 });
-    expect(await plot.getAttribute('aria-label')).toMatch(/at most (?!0\.0)/);
+    expect(await most()).toBeGreaterThan(0);
   });
 
   it('lets an operator resolve a stuck saga with a click, confirmed and audited', async () => {

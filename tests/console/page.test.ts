@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
+import { hasBrowser, launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
 import { type Mount, sagasOf, type Started, startConsole, stuckSaga, token } from './server.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -10,7 +12,7 @@ let started: Started | undefined;
 let watched: WatchedPage | undefined;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
+  if (hasBrowser()) browser = await launchBrowser();
 });
 afterAll(() => browser?.close());
 afterEach(async () => {
@@ -19,7 +21,8 @@ afterEach(async () => {
   await started?.stop();
   watched = undefined;
   started = undefined;
-  expect(complaints ?? []).toEqual([]);
+  // A broken policy, a script that fails: no page of the console ever complains.
+  assert.deepEqual(complaints ?? [], []);
 });
 
 async function open(
@@ -43,7 +46,7 @@ const attacks = [
   '\u202Etxt.exe\u0000</style></title><body onload=window.hacked=1>',
 ];
 
-describe('what comes from outside', () => {
+describe.runIf(hasBrowser())('what comes from outside', () => {
   it('stays text, wherever it is shown', async () => {
     const text = attacks.join(' ');
     const steps = [{ seq: 0, name: text, phase: 'do' as const, status: text, attempts: 2 }];
@@ -83,27 +86,21 @@ describe('what comes from outside', () => {
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     expect(sagas.resolved).toEqual([{ id: attacks[0], as: 'retry' }]);
 
-    expect(await page.evaluate(() => (window as { hacked?: number }).hacked)).toBeUndefined();
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
     const foreign = 'script:not([src]), img[src="x"], body svg[onload], [onerror], [onload], style, iframe';
     expect(await page.locator(foreign).count()).toBe(0);
   });
 
   it('could not run even if it became markup: the policy and Trusted Types refuse it', async () => {
     const page = await open();
-    const refused = await page.evaluate(() => {
-      try {
-        document.body.innerHTML = '<img src=x onerror="window.hacked = 1">';
-        return false;
-      } catch (error) {
-        return error instanceof TypeError;
-      }
-    });
-    expect(refused).toBe(true);
-    watched!.complaints.length = 0;
+    expect(await ask(page, 'write-markup.js')).toBe('TypeError');
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    // The browser complains of the attempt, rightly.
+    expect(watched!.complaints.splice(0).join()).toContain('TrustedHTML');
   });
 });
 
-describe('a panel that cannot be read', () => {
+describe.runIf(hasBrowser())('a panel that cannot be read', () => {
   it('says so, and takes no other panel with it', async () => {
     let isBroken = false;
     const sagas = sagasOf([stuckSaga()]);
@@ -128,7 +125,7 @@ describe('a panel that cannot be read', () => {
   });
 });
 
-describe('without a mouse', () => {
+describe.runIf(hasBrowser())('without a mouse', () => {
   it('an operator logs in, reads a plot, unfolds an error, resolves a saga and logs out', async () => {
     const sagas = sagasOf([stuckSaga()]);
     let requests = 0;
@@ -162,9 +159,11 @@ describe('without a mouse', () => {
     await page.waitForTimeout(500);
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowLeft');
-    await page.waitForFunction(() =>
-      /^\d\d:\d\d:\d\d$/.test(document.querySelector('#panel-http [data-part="when"]')!.textContent),
-    );
+    await page
+      .locator('#panel-http')
+      .getByText(/^\d\d:\d\d:\d\d$/)
+      .first()
+      .waitFor();
 
     await tabTo(page, /^Resolve create-payment saga-1$/);
     await page.keyboard.press('Enter');
@@ -201,18 +200,17 @@ describe('without a mouse', () => {
     });
     started!.monitor.record(new Error('first'));
     await tabTo(page, /^Resolve create-payment saga-1$/);
-    const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineWidth);
+    const outline = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineWidth');
     expect(Number.parseFloat(outline)).toBeGreaterThanOrEqual(2);
     const before = round;
-    await page.waitForFunction((seen) => {
-      const [, shown] = /round (\d+)/.exec(document.getElementById('panel-health')!.textContent) ?? [];
-      return Number(shown) > seen + 5;
-    }, before);
+    const shown = async () =>
+      Number(/round (\d+)/.exec((await page.locator('#panel-health').textContent())!)?.[1] ?? 0);
+    await expect.poll(shown, { timeout: 15_000 }).toBeGreaterThan(before + 5);
     expect(await focused(page)).toBe('Resolve create-payment saga-1');
   });
 });
 
-describe('on a phone, in the dark, at rest', () => {
+describe.runIf(hasBrowser())('on a phone, in the dark, at rest', () => {
   it('fits into 360 pixels', async () => {
     const long = 'a-name-without-any-space-that-is-longer-than-the-screen-of-a-small-phone'.repeat(2);
     const page = await open(
@@ -234,17 +232,7 @@ describe('on a phone, in the dark, at rest', () => {
     await page.locator('.codes summary').first().click();
     await page.locator('.saga details summary').first().click();
     await page.getByText('1234567').first().waitFor();
-    const widest = () =>
-      page.evaluate(() => {
-        const right = (element: Element) => element.getBoundingClientRect().right;
-        const wide = [...document.querySelectorAll('body *:not(.skip)')].filter(
-          (element) => right(element) > innerWidth + 1,
-        );
-        return {
-          page: document.documentElement.scrollWidth,
-          wide: wide.map(({ outerHTML }) => outerHTML.slice(0, 120)),
-        };
-      });
+    const widest = () => ask(page, 'too-wide.js');
     expect(await widest()).toEqual({ page: 360, wide: [] });
     await page.getByRole('button', { name: /^Resolve/ }).click();
     await page.getByRole('dialog').waitFor();
@@ -253,10 +241,10 @@ describe('on a phone, in the dark, at rest', () => {
 
   it('follows the system in light and dark, unless told otherwise, and remembers', async () => {
     const page = await open({}, { colorScheme: 'dark' });
-    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const background = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const dark = await background();
     await page.emulateMedia({ colorScheme: 'light' });
-    await page.waitForFunction((old) => getComputedStyle(document.body).backgroundColor !== old, dark);
+    await expect.poll(background).not.toBe(dark);
     const light = await background();
     await page.getByRole('button', { name: 'Use the dark theme' }).click();
     expect(await background()).toBe(dark);
@@ -273,19 +261,17 @@ describe('on a phone, in the dark, at rest', () => {
     started!.breakers.get('order-service').isolate();
     await page.getByText('slow').waitFor();
     await page.locator('.codes summary').first().waitFor();
-    expect(await poorContrasts(page)).toEqual([]);
+    expect(await ask(page, 'poor-contrasts.js')).toEqual([]);
   });
 
   it('moves nothing for who asked for that', async () => {
     const page = await open({}, { reducedMotion: 'reduce' });
-    const moving = await page.evaluate(
-      () => document.getAnimations().filter((animation) => animation.playState === 'running').length,
-    );
-    expect(moving).toBe(0);
+    const running = "document.getAnimations().filter(({ playState }) => playState === 'running').length";
+    expect(await page.evaluate(running)).toBe(0);
   });
 });
 
-describe('a session that ends', () => {
+describe.runIf(hasBrowser())('a session that ends', () => {
   it('is told to who looks, with a way back in', async () => {
     let shift = 0;
     const page = await open({ sessionMs: 60_000, now: () => Date.now() + shift });
@@ -296,12 +282,12 @@ describe('a session that ends', () => {
   });
 });
 
-const focused = (page: Page) =>
-  page.evaluate(() => {
-    const element = document.activeElement!;
-    const label = (element as HTMLInputElement).labels?.[0]?.textContent;
-    return element.getAttribute('aria-label') ?? label ?? element.textContent.trim();
-  });
+/** Runs a script of `in-page` in the page. */
+function ask<T>(page: Page, script: string): Promise<T> {
+  return page.evaluate<T>(readFileSync(new URL(`./in-page/${script}`, import.meta.url), 'utf8'));
+}
+
+const focused = (page: Page) => ask<string>(page, 'focused-name.js');
 
 async function tabTo(page: Page, name: RegExp): Promise<void> {
   for (let presses = 0; presses < 60; presses += 1) {
@@ -309,43 +295,4 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
     await page.keyboard.press('Tab');
   }
   throw new Error(`no Tab leads to ${name}`);
-}
-
-/** Texts whose contrast with what lies behind them is below 4.5 to 1 (WCAG 2.2, 1.4.3). */
-function poorContrasts(page: Page): Promise<string[]> {
-  return page.evaluate(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
-    const rgb = (...layers: string[]) => {
-      canvas.clearRect(0, 0, 1, 1);
-      for (const colour of layers) {
-        canvas.fillStyle = colour;
-        canvas.fillRect(0, 0, 1, 1);
-      }
-      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const luminance = (channels: number[]) => {
-      const [r, g, b] = channels.map((value) => {
-        const share = value / 255;
-        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-      }) as [number, number, number];
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const found: string[] = [];
-    for (const element of document.querySelectorAll<HTMLElement>('body *')) {
-      const hasText = [...element.childNodes].some(
-        (node) => node.nodeType === 3 && node.textContent!.trim() !== '',
-      );
-      if (!hasText || !element.checkVisibility() || element.closest('.skip, svg')) continue;
-      const behind: string[] = [];
-      for (let at: Element | null = element; at; at = at.parentElement)
-        behind.unshift(getComputedStyle(at).backgroundColor);
-      const [a, b] = [
-        luminance(rgb(...behind)),
-        luminance(rgb(...behind, getComputedStyle(element).color)),
-      ] as [number, number];
-      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      if (ratio < 4.5) found.push(`${element.textContent!.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
-    }
-    return found;
-  });
 }
