@@ -78,6 +78,7 @@ ${rows.join('\n')}
   API documents    ${payment}/docs
   health           ${payment}/health (and the same path on every service)
   metrics          ${payment}/metrics
+  console          ${payment}/admin/console  (log in with ${adminToken})
   admin            curl -H 'authorization: Bearer ${adminToken}' ${payment}/admin/sagas
   break a partner  curl -X PUT http://${host}:${portOf(services, 'ORDER_PORT')}/faults -H 'content-type: application/json' -d '{"errorRate":1}'
   data             ${process.env.DATABASE_URL ? 'the database of DATABASE_URL' : join(dataDir, 'payment.sqlite')}

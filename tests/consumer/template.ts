@@ -46,6 +46,7 @@ export async function proveTemplate(outside: string, tarballs: Record<string, st
       CHANNEL_URL: `http://127.0.0.1:${CHANNEL_PORT}`,
       RISK_URL: `http://127.0.0.1:${RISK_PORT}`,
       SHUTDOWN_DELAY_MS: '0',
+      ADMIN_TOKEN: 'the-token-of-the-first-day',
     },
     stdio: 'ignore',
   });
@@ -67,11 +68,26 @@ export async function proveTemplate(outside: string, tarballs: Record<string, st
         body: JSON.stringify({ reason: 'never arrived' }),
       });
     expect([(await dispute()).status, (await dispute()).status]).toEqual([201, 409]);
+    await openConsole(`http://127.0.0.1:${PAYMENT_PORT}/admin/console`);
   } finally {
     service.kill('SIGTERM');
     partners.signal('SIGTERM');
     await Promise.all([service.exitCode ?? once(service, 'exit'), partners.exited]);
   }
+}
+
+/** The page lies beside the bundle, and the token opens it. */
+async function openConsole(url: string): Promise<void> {
+  const login = await fetch(`${url}/login`, {
+    method: 'POST',
+    body: new URLSearchParams({ token: 'the-token-of-the-first-day' }),
+    redirect: 'manual',
+  });
+  const [cookie = ''] = login.headers.get('set-cookie')?.split(';') ?? [];
+  const page = await (await fetch(url, { headers: { cookie } })).text();
+  const assets = [...page.matchAll(/assets\/[\w.-]+/g)].map(([path]) => path);
+  expect(assets).toContain('assets/main.js');
+  for (const asset of assets) expect((await fetch(`${url}/${asset}`)).status).toBe(200);
 }
 
 /** Does what docs/guides/first-service.md says, with the code that stands there. */
