@@ -1,6 +1,9 @@
 import { type RunningChild, runChild } from 'kit-tooling/process';
 import { freePort, hasServer } from 'kit-tooling/servers';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, engines } from './engines.ts';
 import { callAt, startService, type Service } from './service.ts';
@@ -139,4 +142,39 @@ describe.runIf(hasServer('redis'))('two instances with one database and one Redi
     // Lines of the log and nothing beside them.
     expect(process.stderr).toBe('');
   }, 40_000);
+});
+
+describe('a Redis that is not there from the start', () => {
+  it('costs neither an answer nor the process', async () => {
+    const [port, nobody] = [await freePort(), await freePort()];
+    const dataDir = mkdtempSync(join(tmpdir(), 'kit-users-'));
+    const process = runChild(new URL('../src/main.ts', import.meta.url), {
+      env: {
+        DATA_DIR: dataDir,
+        REDIS_URL: `redis://127.0.0.1:${nobody}`,
+        USER_PORT: String(port),
+        READY_DELAY_MS: '0',
+      },
+    });
+    try {
+      await process.waitFor('listens on', 45_000);
+      const call = callAt(`http://127.0.0.1:${port}`);
+      const user = { email: 'a@example.org', password: 'correct horse battery' };
+      const { body } = await call('POST', '/auth/register', { body: { ...user, name: 'Ada' } });
+      const login = await call('POST', '/auth/login', { body: user });
+      const token = String(login.body.accessToken);
+      // The first reading is what opens the cache, and with it the subscription.
+      for (let turn = 0; turn < 2; turn += 1)
+        expect((await call('GET', `/users/${String(body.id)}`, { token })).status).toBe(200);
+      // ioredis gives up on the subscription after its first attempts to connect.
+      await delay(3_000);
+      expect((await call('GET', '/health/live')).status).toBe(200);
+      process.signal('SIGTERM');
+      expect(await process.exited).toEqual({ code: 0, signal: null });
+    } finally {
+      process.signal('SIGKILL');
+      await process.exited;
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  }, 90_000);
 });

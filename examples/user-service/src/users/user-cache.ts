@@ -21,7 +21,7 @@ export function createUserCache(metrics: Metrics, redis: Redis | undefined): Use
   const store = redis
     ? memory
         .useL2Layer(redisDriver({ connection: redis, prefix: 'user-service' }))
-        .useBus(redisBusDriver({ connection: redis }))
+        .useBus(survivingRedis(redisBusDriver({ connection: redis })))
     : memory;
   const bento = new BentoCache({
     default: 'users',
@@ -52,6 +52,20 @@ export function createUserCache(metrics: Metrics, redis: Redis | undefined): Use
       stopCounting();
       // A Redis that is away cannot be told goodbye.
       await bento.disconnectAll().catch(() => {});
+    },
+  };
+}
+
+/** The cache does not wait for its subscription: with a Redis that is away when it begins, the rejection would end the process. */
+function survivingRedis(bus: ReturnType<typeof redisBusDriver>): typeof bus {
+  return {
+    ...bus,
+    factory(options) {
+      const driver = bus.factory(options);
+      const subscribe = driver.subscribe.bind(driver);
+      // Without it the other instances' changes are seen after the ttl.
+      driver.subscribe = (...given) => subscribe(...given).catch(() => {});
+      return driver;
     },
   };
 }
