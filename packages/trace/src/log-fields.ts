@@ -1,7 +1,7 @@
 import type { Logger, LoggerOptions } from 'pino';
 import { getTrace } from './context.js';
 import { processState } from './process-state.js';
-import type { Trace } from './trace.js';
+import { isOwnTrace, type Trace } from './trace.js';
 
 /** @internal On a child logger: the trace it carries, wherever it is used. */
 export const loggerTrace = Symbol.for('@kit/trace.logger-trace');
@@ -10,7 +10,8 @@ export const identityBound = Symbol.for('@kit/trace.identity-bound');
 /** @internal On a mixin: it is ours, so the logger needs no second source of the trace. */
 export const kitMixin = Symbol.for('@kit/trace.mixin');
 
-type TracedLogger = Partial<Record<typeof loggerTrace, Trace> & Record<typeof identityBound, boolean>>;
+/** @internal */
+export type TracedLogger = Partial<Record<typeof loggerTrace, Trace> & Record<typeof identityBound, boolean>>;
 
 /**
  * A mixin for a pino logger you already have: every line within a trace carries `traceId`, `id`, `spanId`, `requestId`,
@@ -50,6 +51,16 @@ export function identityOf(trace: Trace): Record<string, unknown> {
   if (trace.requestId !== undefined) identity.requestId = trace.requestId;
   if (trace.clientRequestId !== undefined) identity.clientRequestId = trace.clientRequestId;
   return identity;
+}
+
+/** @internal The same as pino writes it, for the bindings of a child. The ids of our own records are known to be harmless. */
+export function identityText(trace: Trace): string {
+  if (!isOwnTrace(trace)) return `,${JSON.stringify(identityOf(trace)).slice(1, -1)}`;
+  const { traceId, id, spanId, requestId, clientRequestId } = trace;
+  let text = `,"traceId":"${traceId}","id":"${id}","spanId":"${spanId}"`;
+  if (requestId !== undefined) text += `,"requestId":"${requestId}"`;
+  if (clientRequestId !== undefined) text += `,"clientRequestId":"${clientRequestId}"`;
+  return text;
 }
 
 /** @internal A field may not pose as the identity: what a request says about itself is not who it is. */

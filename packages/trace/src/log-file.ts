@@ -127,15 +127,24 @@ export function createLogFile(options: LogFileOptions): LogFile {
   };
 
   const append = (line: string): void => {
-    let bytes = Buffer.from(line);
-    const current = ready(bytes.length);
-    if (torn) bytes = Buffer.concat([newline, bytes]);
-    for (let done = 0; done < bytes.length;) {
-      const written = writeSync(current, bytes, done);
-      done += written;
-      size += written;
-      torn = done < bytes.length;
+    let text = line;
+    let length = Buffer.byteLength(line);
+    const current = ready(length);
+    if (torn) {
+      text = `\n${line}`;
+      length += 1;
     }
+    // As a text, since a buffer would be one more copy of every line. The kernel takes it whole unless the disk is full.
+    let done = took(writeSync(current, text), length);
+    if (done === length) return;
+    const bytes = Buffer.from(text);
+    while (done < length) done += took(writeSync(current, bytes, done), length - done);
+  };
+
+  const took = (written: number, offered: number): number => {
+    size += written;
+    torn = written < offered;
+    return written;
   };
 
   const lose = (error: unknown): void => {
@@ -179,12 +188,12 @@ export function createLogFile(options: LogFileOptions): LogFile {
   };
 }
 
-const newline = Buffer.from('\n');
+const newline = 0x0a;
 const sync = promisify(fdatasync);
 
 function endsTorn(fd: number, size: number): boolean {
   const last = Buffer.alloc(1);
-  return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== newline[0];
+  return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== newline;
 }
 
 function noticeOfLoss(lost: number): string {

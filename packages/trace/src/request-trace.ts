@@ -1,10 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { headerText } from './carrier.js';
 import { readSeed } from './extract.js';
 import { tracePort } from './port.js';
+import { processState } from './process-state.js';
 import { createRequestLog } from './request-log.js';
 import { checkOptions, type Exchange, type TraceOptions } from './request-options.js';
-import { createTrace, type Trace } from './trace.js';
+import { createTrace, type Trace, type TraceSeed } from './trace.js';
 import { compileTrust } from './trust.js';
 
 /** @internal Starts the trace of a request: ids, response headers, request log. */
@@ -13,19 +14,31 @@ export function createRequestTracer<Req>(options: TraceOptions<Req>): (exchange:
   const isTrusted = compileTrust(options.trustInbound ?? false);
   const follow = createRequestLog(options);
 
+  const seedOf = (request: Req, raw: IncomingMessage): TraceSeed => {
+    const { headers } = raw;
+    // Most requests come without any id; then nobody needs to be trusted either.
+    if (!hasInboundId(headers) && processState.activeSpan === undefined) return noSeed;
+    return readSeed((name) => headerText(headers[name]), isTrusted(request, raw));
+  };
+
   return (exchange) => {
     const { request, raw, response } = exchange;
-    const { headers } = raw;
-    const trusted = isTrusted(request, raw);
-    const trace = createTrace(
-      readSeed((name) => headerText(headers[name]), trusted),
-      'request',
-    );
+    const trace = createTrace(seedOf(request, raw), 'request');
     response.setHeader('X-Trace-ID', trace.id);
     response.setHeader('X-Request-ID', trace.requestId ?? trace.id);
     follow(exchange, trace);
     return trace;
   };
+}
+
+const noSeed: TraceSeed = Object.freeze({});
+
+function hasInboundId(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers.traceparent !== undefined ||
+    headers['x-trace-id'] !== undefined ||
+    headers['x-request-id'] !== undefined
+  );
 }
 
 /** @internal The Express handler, which Nest on Express uses too. */

@@ -46,9 +46,22 @@ export function createTrace(seed: TraceSeed, kind: TraceKind): Trace {
   return new TraceRecord(seed, seed.kind ?? kind);
 }
 
-/** @internal A cache that lives and dies with the trace; undefined for a trace another copy of the package made. */
-export function loggersOf(trace: Trace): Map<string, unknown> | undefined {
+/** @internal The loggers of a trace, which live and die with it. */
+export interface TraceLoggers {
+  /** The one without a name, and the root it is a child of. */
+  root?: unknown;
+  plain?: unknown;
+  named?: Map<string, { root: unknown; logger: unknown }>;
+}
+
+/** @internal Undefined for a trace that another copy of the package made. */
+export function loggersOf(trace: Trace): TraceLoggers | undefined {
   return TraceRecord.loggersOf(trace);
+}
+
+/** @internal Whether this copy of the package made the record, and so checked every id in it. */
+export function isOwnTrace(trace: Trace): boolean {
+  return TraceRecord.isOwn(trace);
 }
 
 // A class for its private field: the record is frozen, the loggers cached beside it are not, and no key shows.
@@ -63,7 +76,7 @@ class TraceRecord implements Trace {
   readonly kind: TraceKind;
   readonly traceState: string | undefined;
   readonly fields: TraceFields;
-  #loggers: Map<string, unknown> | undefined = undefined;
+  #loggers: TraceLoggers | undefined = undefined;
 
   constructor(seed: TraceSeed, kind: TraceKind) {
     const fresh = newIds();
@@ -80,8 +93,12 @@ class TraceRecord implements Trace {
     Object.freeze(this);
   }
 
-  static loggersOf(trace: Trace): Map<string, unknown> | undefined {
-    return #loggers in trace ? (trace.#loggers ??= new Map()) : undefined;
+  static isOwn(trace: Trace): boolean {
+    return #loggers in trace;
+  }
+
+  static loggersOf(trace: Trace): TraceLoggers | undefined {
+    return #loggers in trace ? (trace.#loggers ??= {}) : undefined;
   }
 }
 
