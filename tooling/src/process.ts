@@ -12,6 +12,8 @@ export interface ChildOptions {
   /** Another node binary than the one that runs the tests. */
   nodePath?: string;
   nodeArgs?: string[];
+  /** Runs the file as it stands, on the built packages: what a user's process runs. @default false */
+  asPublished?: boolean;
 }
 
 export interface RunningChild {
@@ -32,14 +34,12 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Runs a TypeScript file as a real process, on the packages' sources: what a test kills with a real signal. */
+/** Runs a TypeScript file as a real process, by default on the packages' sources: what a test kills with a real signal. */
 export function runChild(file: string | URL, options: ChildOptions = {}): RunningChild {
   const child = spawn(
     options.nodePath ?? process.execPath,
     [
-      '--conditions=@kit/source',
-      '--import',
-      tsx,
+      ...(options.asPublished ? [] : ['--conditions=@kit/source', '--import', tsx]),
       ...(options.nodeArgs ?? []),
       fileOf(file),
       ...(options.args ?? []),

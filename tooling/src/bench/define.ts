@@ -31,16 +31,19 @@ export interface CallBench extends Common {
 
 export interface ServerBench extends Common {
   kind: 'servers';
-  /** Each a TypeScript file that listens on port 0 and calls `serveForBench(server)`. */
+  /**
+   * Each a file that listens on port 0 and calls `serveForBench(server)`. Node runs it as it stands, so kit is what was
+   * built: `@kit/trace/express`.
+   */
   servers: Record<string, URL>;
-  /** The server without anything added; the others are measured by what they add to it. */
-  bare: string;
+  /** The server without anything added: the others are measured by what they add to it. Without one, by all they use. */
+  bare?: string;
   baseline: string;
   /** @default '/' */
   path?: string;
-  /** Requests a round. @default 6000 */
-  requests?: number;
-  /** @default 20 */
+  /** The status of every answer. @default 200 */
+  status?: number;
+  /** @default 50 */
   connections?: number;
   target?: Target | Target[];
 }
@@ -61,7 +64,7 @@ export type Bench = CallBench | ServerBench | TableBench;
 /** Time per call of the same work done by us and by the peers, in one process. */
 export const defineBench = (bench: Omit<CallBench, 'kind'>): CallBench => ({ kind: 'calls', ...bench });
 
-/** CPU per request that a middleware adds, in paired server processes. */
+/** CPU per request of servers, or what a middleware adds to it, in paired processes. */
 export const defineServerBench = (bench: Omit<ServerBench, 'kind'>): ServerBench => ({
   kind: 'servers',
   ...bench,

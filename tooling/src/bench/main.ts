@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
@@ -63,6 +64,14 @@ function isChosen(file: string): boolean {
 
 function measure(bench: Bench) {
   if (bench.kind === 'calls') return runCallBench(bench, values);
-  if (bench.kind === 'servers') return runServerBench(bench, values);
-  return bench.run(values);
+  if (bench.kind !== 'servers') return bench.run(values);
+  build(bench.package);
+  return runServerBench(bench, values);
+}
+
+/** Servers run what would be published; turbo knows when that is built already. */
+function build(name: string): void {
+  const args = ['run', 'build', `--filter=@kit/${name}`, '--output-logs=errors-only', '--log-order=stream'];
+  const { status, error } = spawnSync('turbo', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) throw new Error(`@kit/${name} cannot be built`, { cause: error });
 }

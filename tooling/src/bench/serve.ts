@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
  * @example serveForBench(app.listen(0, '127.0.0.1'))
  */
 export async function serveForBench(server: Server): Promise<void> {
+  // The connections wait while the other servers have their turns.
+  server.keepAliveTimeout = 600_000;
   if (!server.listening) await once(server, 'listening');
   process.on('message', () => {
     const { user, system } = process.cpuUsage();

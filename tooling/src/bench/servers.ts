@@ -1,76 +1,105 @@
 import { once } from 'node:events';
-import autocannon from 'autocannon';
 import { runChild, type RunningChild } from '../process.ts';
 import type { ServerBench, Table } from './define.ts';
-import { judge, median } from './statistics.ts';
+import { type LoadClient, openLoad } from './load.ts';
+import { type Samples, serverTable } from './server-table.ts';
+import { median } from './statistics.ts';
 
 interface Contender {
   name: string;
   child: RunningChild;
-  url: string;
-  cpuPerRequest: number[];
+  client: LoadClient;
 }
 
-/** The same load on each server in turn, round after round; CPU time is what the server process itself used. */
-export async function runServerBench(bench: ServerBench, { short }: { short: boolean }): Promise<Table> {
-  const rounds = short ? 1 : 7;
-  const amount = short ? 200 : (bench.requests ?? 6_000);
-  const contenders = await Promise.all(
-    Object.entries(bench.servers).map(([name, file]) => start(name, file, bench.path ?? '/')),
-  );
+/** How much of everything; the short form only shows that a bench runs. */
+const full = { starts: 5, rounds: 12, requests: 2_000, warmUp: { chunk: 2_000, least: 6, most: 10 } };
+const short = { starts: 1, rounds: 2, requests: 100, warmUp: { chunk: 100, least: 1, most: 1 } };
+type Plan = typeof full;
+
+/**
+ * The same load on each server in turn, in many short rounds, so that a noisy second of the machine hits all of them; CPU time
+ * is what the server process itself used. All of them are started anew several times, since a process keeps for its whole life
+ * what the optimising compiler and the heap happened to make of it. The bare server runs twice: what its twin seems to add is
+ * the noise.
+ */
+export async function runServerBench(bench: ServerBench, options: { short: boolean }): Promise<Table> {
+  const plan = options.short ? short : full;
+  const twinOf = bench.bare ?? bench.baseline;
+  const twin = `${twinOf}, once more`;
+  const files = { ...bench.servers, [twin]: bench.servers[twinOf]! };
+  const samples: Samples = { cpu: [], busy: [] };
+  for (let start = 0; start < plan.starts; start += 1) await measureOneStart(bench, files, plan, samples);
+  return serverTable(bench, Object.keys(files), samples);
+}
+
+async function measureOneStart(
+  bench: ServerBench,
+  files: Record<string, URL>,
+  plan: Plan,
+  samples: Samples,
+): Promise<void> {
+  const contenders: Contender[] = [];
+  const cpu: Record<string, number[]> = {};
   try {
-    for (const contender of contenders) await load(contender, amount, bench.connections ?? 20);
-    for (let round = 0; round < rounds; round += 1) {
+    for (const [name, file] of Object.entries(files)) {
+      contenders.push(await start(name, file, bench));
+      cpu[name] = [];
+    }
+    for (const contender of contenders) await warmUp(contender, plan.warmUp);
+    for (let round = 0; round < plan.rounds; round += 1) {
+      // The order turns, too: the server after a greedy one would always find its caches cold.
       for (let turn = 0; turn < contenders.length; turn += 1) {
         const contender = contenders[(turn + round) % contenders.length]!;
-        const before = await cpuOf(contender);
-        await load(contender, amount, bench.connections ?? 20);
-        contender.cpuPerRequest.push(((await cpuOf(contender)) - before) / amount);
+        await contender.client.run(plan.requests >> 3);
+        const { cpuPerRequest, busy } = await measure(contender, plan.requests);
+        cpu[contender.name]!.push(cpuPerRequest);
+        samples.busy.push(busy);
       }
     }
   } finally {
-    for (const { child } of contenders) child.signal('SIGKILL');
+    for (const { child, client } of contenders) {
+      client.close();
+      child.signal('SIGKILL');
+    }
     await Promise.all(contenders.map(({ child }) => child.exited));
   }
-
-  const cpu = Object.fromEntries(contenders.map(({ name, cpuPerRequest }) => [name, median(cpuPerRequest)]));
-  const added = Object.fromEntries(
-    Object.entries(cpu).map(([name, value]) => [name, value - cpu[bench.bare]!]),
-  );
-  const ratio = (name: string) =>
-    name === bench.bare ? '–' : `${(added[name]! / added[bench.baseline]!).toFixed(2)} ×`;
-  return {
-    columns: ['server', 'CPU per request', 'added', `ratio of the added to ${bench.baseline}`],
-    rows: contenders.map(({ name }) => [
-      name,
-      `${cpu[name]!.toFixed(1)} µs`,
-      name === bench.bare ? '–' : `${added[name]!.toFixed(1)} µs`,
-      ratio(name),
-    ]),
-    notes: [...judge(bench.target, added), bench.notes ?? ''].filter(Boolean).join(' '),
-  };
+  samples.cpu.push(cpu);
 }
 
-async function start(name: string, file: URL, path: string): Promise<Contender> {
-  const child = runChild(file, { ipc: true, env: { NODE_ENV: 'production' } });
+/** Until the optimising compiler is done: three chunks in a row that are not cheaper than the three before them. */
+async function warmUp(contender: Contender, { chunk, least, most }: Plan['warmUp']): Promise<void> {
+  const seen: number[] = [];
+  for (let count = 0; count < most; count += 1) {
+    seen.push((await measure(contender, chunk)).cpuPerRequest);
+    if (seen.length >= least && median(seen.slice(-3)) >= 0.97 * median(seen.slice(-6, -3))) return;
+  }
+}
+
+async function start(name: string, file: URL, bench: ServerBench): Promise<Contender> {
+  const child = runChild(file, { ipc: true, asPublished: true, env: { NODE_ENV: 'production' } });
   const message = await Promise.race([
     once(child.process, 'message').then(([value]) => value as { port: number }),
     child.exited.then(() => undefined),
   ]);
   if (!message) throw new Error(`the bench server "${name}" ended:\n${child.stdout}${child.stderr}`);
-  return { name, child, url: `http://127.0.0.1:${message.port}${path}`, cpuPerRequest: [] };
+  const { path = '/', status = 200, connections = 50 } = bench;
+  return { name, child, client: await openLoad({ port: message.port, path, status, connections }) };
 }
 
-async function load(contender: Contender, amount: number, connections: number): Promise<void> {
-  const result = await autocannon({ url: contender.url, amount, connections });
-  if (result.errors > 0 || result.non2xx > 0) {
-    throw new Error(`${contender.name}: ${result.errors} errors, ${result.non2xx} answers that are not 2xx`);
-  }
+async function measure({ name, child, client }: Contender, requests: number) {
+  const before = await cpuOf(child);
+  const startedAt = performance.now();
+  await client.run(requests).catch((error: unknown) => {
+    throw new Error(`${name}: ${String(error)}`);
+  });
+  const wallMicroseconds = (performance.now() - startedAt) * 1_000;
+  const cpu = (await cpuOf(child)) - before;
+  return { cpuPerRequest: cpu / requests, busy: cpu / wallMicroseconds };
 }
 
-async function cpuOf({ child }: Contender): Promise<number> {
-  const answer = once(child.process, 'message');
-  child.process.send?.('cpu');
-  const [{ cpuMicroseconds }] = await answer;
+async function cpuOf({ process }: RunningChild): Promise<number> {
+  const answer = once(process, 'message');
+  process.send?.('cpu');
+  const [{ cpuMicroseconds }] = (await answer) as [{ cpuMicroseconds: number }];
   return cpuMicroseconds;
 }

@@ -1,6 +1,6 @@
 import fastify from 'fastify';
 import { serveForBench } from 'kit-tooling/bench';
-import { errorsPlugin } from '../../src/fastify.js';
+import { errorsPlugin } from '@kit/errors/fastify';
 
 const app = fastify();
 await app.register(errorsPlugin, { typeBaseUrl: 'https://docs.example/errors/' });

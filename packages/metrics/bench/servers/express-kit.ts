@@ -1,8 +1,8 @@
 import express from 'express';
 import { serveForBench } from 'kit-tooling/bench';
 import client from 'prom-client';
-import { createMetrics } from '../../src/index.ts';
-import { metricsMiddleware } from '../../src/express.ts';
+import { createMetrics } from '@kit/metrics';
+import { metricsMiddleware } from '@kit/metrics/express';
 
 const app = express();
 app.use(metricsMiddleware({ metrics: createMetrics({ client }) }));

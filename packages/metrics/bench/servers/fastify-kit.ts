@@ -1,8 +1,8 @@
 import fastify from 'fastify';
 import { serveForBench } from 'kit-tooling/bench';
 import client from 'prom-client';
-import { createMetrics } from '../../src/index.ts';
-import { metricsPlugin } from '../../src/fastify.ts';
+import { createMetrics } from '@kit/metrics';
+import { metricsPlugin } from '@kit/metrics/fastify';
 
 const app = fastify();
 await app.register(metricsPlugin, { metrics: createMetrics({ client }) });

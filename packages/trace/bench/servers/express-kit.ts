@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import { serveForBench } from 'kit-tooling/bench';
-import { createLogger, getTraceId } from '../../src/index.js';
-import { traceMiddleware } from '../../src/express.js';
-import { logPath } from './log-path.js';
+import { createLogger, getTraceId } from '@kit/trace';
+import { traceMiddleware } from '@kit/trace/express';
+import { logPath } from './log-path.ts';
 
 createLogger({ console: false, file: { path: logPath, maxBytes: 1e9 } });
 const app = express();

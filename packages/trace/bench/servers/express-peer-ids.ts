@@ -4,8 +4,8 @@ import httpContext from 'express-http-context';
 import { serveForBench } from 'kit-tooling/bench';
 import { destination, pino } from 'pino';
 import { pinoHttp } from 'pino-http';
-import { logPath } from './log-path.js';
-import { genReqId } from './request-id.js';
+import { logPath } from './log-path.ts';
+import { genReqId } from './request-id.ts';
 
 const app = express();
 app.use(pinoHttp({ genReqId, logger: pino(destination({ dest: logPath, sync: true })) }));

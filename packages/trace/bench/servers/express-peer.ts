@@ -4,7 +4,7 @@ import httpContext from 'express-http-context';
 import { serveForBench } from 'kit-tooling/bench';
 import { destination, pino } from 'pino';
 import { pinoHttp } from 'pino-http';
-import { logPath } from './log-path.js';
+import { logPath } from './log-path.ts';
 
 const app = express();
 app.use(pinoHttp({ logger: pino(destination({ dest: logPath, sync: true })) }));

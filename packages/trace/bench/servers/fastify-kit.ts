@@ -1,8 +1,8 @@
 import fastify from 'fastify';
 import { serveForBench } from 'kit-tooling/bench';
-import { createLogger, getTraceId } from '../../src/index.js';
-import { tracePlugin } from '../../src/fastify.js';
-import { logPath } from './log-path.js';
+import { createLogger, getTraceId } from '@kit/trace';
+import { tracePlugin } from '@kit/trace/fastify';
+import { logPath } from './log-path.ts';
 
 createLogger({ console: false, file: { path: logPath, maxBytes: 1e9 } });
 const app = fastify();

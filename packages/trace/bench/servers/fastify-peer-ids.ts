@@ -3,8 +3,8 @@ import fastify from 'fastify';
 import { serveForBench } from 'kit-tooling/bench';
 import { destination, pino } from 'pino';
 import { pinoHttp } from 'pino-http';
-import { logPath } from './log-path.js';
-import { genReqId } from './request-id.js';
+import { logPath } from './log-path.ts';
+import { genReqId } from './request-id.ts';
 
 declare module '@fastify/request-context' {
   interface RequestContextData {

@@ -3,7 +3,7 @@ import fastify from 'fastify';
 import { serveForBench } from 'kit-tooling/bench';
 import { destination, pino } from 'pino';
 import { pinoHttp } from 'pino-http';
-import { logPath } from './log-path.js';
+import { logPath } from './log-path.ts';
 
 declare module '@fastify/request-context' {
   interface RequestContextData {
