@@ -3,7 +3,13 @@ import type { AnyCatalogue } from './catalogue.js';
 import { publishRaised } from './channels.js';
 import { describeError } from './describe.js';
 import type { ErrorMapper } from './mapping/stand-in.js';
-import { checkTypeBaseUrl, type ProblemDetails, problemMediaType, renderProblem } from './problem.js';
+import {
+  checkTypeBaseUrl,
+  type ProblemDetails,
+  problemMediaType,
+  problemText,
+  renderProblem,
+} from './problem.js';
 import { show } from './read.js';
 import { toAppError } from './to-app-error.js';
 
@@ -78,7 +84,6 @@ export function createErrorResponder(options: ErrorHandlingOptions = {}): ErrorR
 
   // Made once where nothing depends on the request: this path runs for every error there is.
   const mapping = { mappers, catalogue };
-  const render = { path: undefined, method: undefined, typeBaseUrl, exposeStack };
 
   return (thrown, context = {}) => {
     const logger = options.logger ?? context.logger ?? consoleLogger;
@@ -88,14 +93,19 @@ export function createErrorResponder(options: ErrorHandlingOptions = {}): ErrorR
         ? { ...mapping, onMapperError: (failure) => complain(logger, 'an error mapper threw', failure) }
         : mapping,
     );
-    const problem = renderProblem(error, { ...render, path: context.path, method: context.method });
+    const problem = renderProblem(error, {
+      path: context.path,
+      method: context.method,
+      typeBaseUrl,
+      exposeStack,
+    });
     count(monitor, error, context, logger);
     if (logger !== false) logError(logger, error, context);
     if (onError) tell(onError, error, context, logger);
     return {
       status: problem.status,
       headers: headersFor(error),
-      body: JSON.stringify(problem),
+      body: problemText(problem),
       problem,
       error,
     };

@@ -33,6 +33,22 @@ describe('createErrorResponder', () => {
   });
 
   it.each([
+    ['quotes, a backslash and line ends', 'say "no" \\ twice\r\n\u0000'],
+    ['half a surrogate pair', 'half \ud83d a smile'],
+    ['line separators', 'a\u2028b'],
+    ['plain text', 'Not today'],
+  ])('writes a body that is JSON as JSON.stringify writes it: %s', (_, text) => {
+    const respond = createErrorResponder({ logger: false, exposeStack: true });
+    const errors = [{ pointer: '#/a', field: 'a', code: 'x', detail: text }];
+    const error = commonErrors.VAL_INVALID_INPUT({ limit: text }, { message: text, errors });
+    const { body, problem } = respond(error, { path: `/${text}`, method: text });
+    expect(body).toBe(JSON.stringify(problem));
+    expect(problem).toMatchObject({ method: text, errors });
+    const bare = respond(null);
+    expect(bare.body).toBe(JSON.stringify(bare.problem));
+  });
+
+  it.each([
     [0, '0'],
     [1, '1'],
     [30_000, '30'],
