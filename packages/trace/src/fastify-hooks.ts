@@ -49,10 +49,11 @@ export function addTraceHooks<Req extends { raw: IncomingMessage }>(
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const begun = (request.raw as TracedEarly<Req>)[early];
-    if (begun !== undefined) begun.exchange.request = request;
-    const trace = begun?.trace ?? begin({ request, raw: request.raw, response: reply.raw });
-    if (tracePort.getTrace() === trace) done();
-    else tracePort.run(trace, done);
+    if (begun === undefined)
+      return tracePort.run(begin({ request, raw: request.raw, response: reply.raw }), done);
+    begun.exchange.request = request;
+    if (tracePort.getTrace() === begun.trace) done();
+    else tracePort.run(begun.trace, done);
   });
 }
 

@@ -44,7 +44,22 @@ export function lineOptions(inspect: ((value: unknown) => Inspection) | undefine
     mixinMergeStrategy: merge,
     ...(inspect === undefined
       ? {}
-      : { serializers: { err: same, msg: (message: unknown) => inspect(message).value } }),
+      : { serializers: { err: same, msg: rememberLast((message) => inspect(message).value) } }),
+  };
+}
+
+// A message is mostly a constant of the code, and often the one before: `request finished`.
+function rememberLast(mask: (message: unknown) => unknown): (message: unknown) => unknown {
+  let last: unknown;
+  let masked: unknown;
+  return (message) => {
+    if (typeof message !== 'string') return mask(message);
+    if (message !== last) {
+      masked = mask(message);
+      // What is long is text of somebody's, and would be kept for nothing.
+      last = message.length <= 128 ? message : undefined;
+    }
+    return masked;
   };
 }
 

@@ -116,10 +116,21 @@ export function createInspector(options: MaskerOptions = {}): (value: unknown) =
 
   const copy = (object: object, above: object[]): unknown => {
     if (Array.isArray(object)) return object.map((item) => walk(item, above));
+    // Nine in ten objects are plain: none of the questions below is about them, save for `toJSON`.
+    return Object.getPrototypeOf(object) === Object.prototype
+      ? copyJson(object, above)
+      : copyInstance(object, above);
+  };
+
+  const copyInstance = (object: object, above: object[]): unknown => {
     if (ArrayBuffer.isView(object)) return `[${object.byteLength} bytes]`;
     if (object instanceof Map) return copyEntries(object.entries(), above);
     if (object instanceof Set) return [...object].map((item) => walk(item, above));
     if (object instanceof Error || isErrorLike(object)) return copyError(object, above);
+    return copyJson(object, above);
+  };
+
+  const copyJson = (object: object, above: object[]): unknown => {
     const { toJSON } = object as { toJSON?: unknown };
     if (typeof toJSON === 'function') {
       const plain: unknown = toJSON.call(object);

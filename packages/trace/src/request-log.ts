@@ -57,7 +57,7 @@ function logEnd<Req>(begun: Begun<Req>, options: TraceOptions<Req>, aborted: boo
     route: routeOf(request),
     status: aborted && !response.headersSent ? undefined : response.statusCode,
     durationMs,
-    bytes: bytesOf(raw, response, (socket?.bytesWritten ?? 0) - bytesBefore),
+    bytes: bytesOf(raw, response, socket, bytesBefore),
   };
   if (userId !== undefined) line.userId = answerOf(userId, request);
   if (durationMs >= slowMs) line.slow = true;
@@ -108,11 +108,16 @@ function routeOf(request: unknown): string | undefined {
 }
 
 // Without a Content-Length (a stream) what the socket took, less the head: the body with its chunk borders.
-function bytesOf(raw: IncomingMessage, response: ServerResponse, sent: number): number {
+function bytesOf(
+  raw: IncomingMessage,
+  response: ServerResponse,
+  socket: Socket | undefined,
+  bytesBefore: number,
+): number {
   const { statusCode } = response;
   if (raw.method === 'HEAD' || statusCode === 204 || statusCode === 304) return 0;
   const declared = Number(response.getHeader('content-length'));
   if (Number.isFinite(declared) && response.writableFinished) return declared;
   const head = (response as { _header?: string | null })._header?.length ?? 0;
-  return Math.max(0, sent - head);
+  return Math.max(0, (socket?.bytesWritten ?? 0) - bytesBefore - head);
 }
