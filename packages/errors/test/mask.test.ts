@@ -18,6 +18,17 @@ describe('maskText', () => {
     ['-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----', '***'],
     ['card 4111111111111111', 'card ***'],
     ['card 3782 822463 10005', 'card ***'],
+    ['visa of 13 digits 4222222222222', 'visa of 13 digits ***'],
+    ['visa of 19 digits 4000000000000000006', 'visa of 19 digits ***'],
+    ['mastercard 5555-5555-5555-4444', 'mastercard ***'],
+    ['mastercard 2223003122003222', 'mastercard ***'],
+    ['discover 6011111111111117', 'discover ***'],
+    ['jcb 3530111333300000', 'jcb ***'],
+    ['unionpay 6200000000000005', 'unionpay ***'],
+    ['no issuer 9111111111111111', 'no issuer 9111111111111111'],
+    ['Key (email)=(a@b.c) already exists.', 'Key (email)=(***) already exists.'],
+    ['Failing row contains (7, a@b.c, null).', 'Failing row contains (***).'],
+    ["Duplicate entry 'a@b.c' for key 'email'", "Duplicate entry '***' for key 'email'"],
     ['order 4111111111111112', 'order 4111111111111112'],
     ['maxTokens is 100, shipping free', 'maxTokens is 100, shipping free'],
     ['nothing to see', 'nothing to see'],
@@ -60,6 +71,14 @@ describe('maskAndCut', () => {
     expect(maskAndCut(`${'x '.repeat(10)}password=abc`, 8)).toBe('x x x x…');
     expect(maskAndCut('y'.repeat(100), 20)).toBe('[a very long word]');
     expect(maskAndCut('short', 20)).toBe('short');
+    // Seen as a whole, up to four times the limit.
+    expect(maskAndCut('y'.repeat(80), 20)).toBe(`${'y'.repeat(19)}…`);
+    expect(maskAndCut('y'.repeat(81), 20)).toBe('[a very long word]');
+  });
+
+  it('cuts only what is longer than the limit', () => {
+    expect(maskAndCut('y'.repeat(20), 20)).toBe('y'.repeat(20));
+    expect(maskAndCut('y'.repeat(21), 20)).toBe(`${'y'.repeat(19)}…`);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commonErrors, isAppError, toAppError } from '../src/index.js';
+import { AppError, commonErrors, isAppError, toAppError } from '../src/index.js';
 
 describe('toAppError', () => {
   it('returns an AppError as it is', () => {
@@ -42,6 +42,31 @@ describe('toAppError', () => {
     ];
     expect(toAppError(unique, { mappers })).toBe(own);
     expect(asked).toEqual([1, 2]);
+  });
+
+  it.each([
+    ['a code of no catalogue', { code: 'nope' }],
+    ['a status below 400', { status: 399 }],
+    ['a status above 599', { status: 600 }],
+    ['half a status', { status: 400.5 }],
+    ['a title that is no text', { title: 7 }],
+    ['a trace id that is no text', { traceId: 7 }],
+    ['a timestamp that is no text', { timestamp: new Date(0) }],
+    ['a full trace id that is no text', { fullTraceId: undefined }],
+    ['a request id that is no text', { requestId: null }],
+    ['errors that are no list', { errors: 'x' }],
+  ])('takes an AppError with %s neither as it is nor from a mapper', (_case, fields) => {
+    const spoiled = new Proxy(commonErrors.RES_CONFLICT(), {
+      get: (target, key) => (key in fields ? fields[key as never] : Reflect.get(target, key)),
+    });
+    expect(isAppError(spoiled)).toBe(true);
+    expect(toAppError(spoiled)).not.toBe(spoiled);
+    expect(toAppError(new Error('x'), { mappers: [() => spoiled] }).code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it.each([400, 599])('returns an AppError of the status %i as it is', (status) => {
+    const error = new AppError({ code: 'BIZ_EDGE', status, title: 'Edge' });
+    expect(toAppError(error)).toBe(error);
   });
 
   it('passes over a mapper that throws and survives a listener that does so too', () => {
