@@ -27,7 +27,7 @@ export default defineConfig({
     maxWorkers: 1,
     isolate: false,
     // A mutant that waits for ever should cost seconds.
-    testTimeout: 5_000,
+    testTimeout: 20_000,
     hookTimeout: 60_000,
   },
 });
