@@ -1,11 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
- * Copies an example out of the workspace as a service of one's own:
- * `npx tsx examples/copy.ts payment-service ../my-service [--packages <folder with packed packages>]`.
+ * Copies an example out of the workspace as a service of one's own: `npm run copy -- payment-service ../my-service`.
+ * `--packages <folder>` takes archives of the kit packages that are there already.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const leftOut = new Set(['node_modules', 'dist', 'test', '.data']);
@@ -27,31 +28,63 @@ if (!example || !target || !existsSync(join(root, 'examples', example, 'package.
   fail('say what to copy and where to: payment-service, user-service or partners, and a folder');
 }
 const folder = resolve(target);
+const name = basename(folder);
+if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
+  fail(`the folder's name is the service's: small letters, digits, "-", "." and "_", got ${name}`);
+}
 if (existsSync(folder) && readdirSync(folder).length > 0) fail(`${folder} is not empty`);
 
 cpSync(join(root, 'examples', example), folder, {
   recursive: true,
   filter: (source) => !leftOut.has(basename(source)),
 });
+if (example.endsWith('-service')) rename(example, name);
+// An older Node would install what then crashes.
+writeFileSync(join(folder, '.npmrc'), 'engine-strict=true\n');
+const packed = values.packages === undefined ? packUnreleased() : resolve(values.packages);
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(standAlone(manifest), undefined, 2)}\n`);
 console.log(`${folder} is yours. Next: cd ${target} && npm install && npm run build && npm start`);
 
+/** The service's name in logs, cache keys, the OpenAPI document and on its database. */
+function rename(from: string, to: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !/\.(ts|md)$/.test(entry.name)) continue;
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(from, to));
+  }
+}
+
+/** Before their first release the kit packages are on no registry: the copy gets them as archives in its folder `kit`. */
+function packUnreleased(): string | undefined {
+  const { version } = manifestOf('tx');
+  if (version !== '0.0.0') return undefined;
+  const archives = join(folder, 'kit');
+  console.log('building the kit packages, which are not released yet');
+  const run = (program: string, args: string[], cwd: string) =>
+    execFileSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  run('turbo', ['run', 'build', '--filter=./packages/*', '--output-logs=errors-only'], root);
+  for (const name of readdirSync(join(root, 'packages'))) {
+    run('pnpm', ['pack', '--pack-destination', archives], join(root, 'packages', name));
+  }
+  return archives;
+}
+
 /** Without what only the workspace understands: `workspace:`, `catalog:`, its test tools. */
-function standAlone({ dependencies, devDependencies, scripts, ...rest }: Manifest): Manifest {
-  const { test: _test, ...ownScripts } = scripts;
+function standAlone(original: Manifest): Manifest {
+  const { test: _test, ...scripts } = original.scripts;
   const {
     'kit-tooling': _tooling,
     vitest: _vitest,
     '@seriousme/openapi-schema-validator': _validator,
-    ...ownDevDependencies
-  } = devDependencies;
+    ...devDependencies
+  } = original.devDependencies;
   return {
-    ...rest,
-    name: basename(folder),
-    scripts: ownScripts,
-    dependencies: withVersions(dependencies),
-    devDependencies: withVersions(ownDevDependencies),
+    ...original,
+    name,
+    scripts,
+    dependencies: withVersions(original.dependencies),
+    devDependencies: withVersions(devDependencies),
   };
 }
 
@@ -80,16 +113,14 @@ function readCatalog(): Map<string, string> {
 /** The published version, or the archive that `pnpm pack` made of it. */
 function packageVersion(name: string): string {
   const short = name.replace('@kit/', '');
-  if (values.packages !== undefined) {
-    const packed = resolve(values.packages);
-    const archive = readdirSync(packed).find((file) => new RegExp(`^kit-${short}-\\d.*\\.tgz$`).test(file));
-    if (!archive) fail(`${packed} has no archive of ${name}; make it with pnpm pack`);
-    return `file:${join(packed, archive)}`;
-  }
-  const { version } = JSON.parse(readFileSync(join(root, 'packages', short, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return `^${version}`;
+  if (packed === undefined) return `^${manifestOf(short).version}`;
+  const archive = readdirSync(packed).find((file) => new RegExp(`^kit-${short}-\\d.*\\.tgz$`).test(file));
+  if (!archive) fail(`${packed} has no archive of ${name}; make it with pnpm pack`);
+  return `file:${relative(folder, join(packed, archive))}`;
+}
+
+function manifestOf(name: string): { version: string } {
+  return JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
 }
 
 function fail(text: string): never {

@@ -16,6 +16,10 @@ const tasks = {
     help: 'run the example platform and restart it on changes',
     command: ['node', ...source, 'examples/start.ts', '--watch'],
   },
+  copy: {
+    help: 'copy an example as a service of your own: payment-service ../my-service',
+    command: ['node', ...source, 'examples/copy.ts'],
+  },
   test: {
     help: 'run every test; arguments go to vitest (npm test -- --project trace)',
     command: ['vitest', 'run'],
