@@ -162,6 +162,57 @@ describe('fault dials', () => {
   );
 });
 
+describe('a request that makes no sense', () => {
+  const money = { amount: 100, currency: 'EUR' };
+  const routes: [partner: 'order' | 'channel' | 'risk', path: string, good: Record<string, unknown>][] = [
+    ['order', '/orders', { ...money, paymentId: 'p-bad', customerId: 'c' }],
+    ['channel', '/charges', { ...money, paymentId: 'p-bad', orderId: 'o' }],
+    ['channel', '/refunds', { ...money, refundId: 'p-bad', chargeId: 'chg_nobody' }],
+    ['risk', '/risk-checks', { ...money, paymentId: 'p-bad', customerId: 'c' }],
+  ];
+  const wrong: [what: string, of: (good: Record<string, unknown>) => unknown, status: number][] = [
+    ['null', () => null, 400],
+    ['a list', (good) => [good], 400],
+    ['nothing in it', () => ({}), 400],
+    ['no amount', (good) => ({ ...good, amount: undefined }), 400],
+    ['an amount of zero', (good) => ({ ...good, amount: 0 }), 400],
+    ['half a cent', (good) => ({ ...good, amount: 0.5 }), 400],
+    ['an amount as text', (good) => ({ ...good, amount: '100' }), 400],
+    ['more than a number holds', (good) => ({ ...good, amount: 2 ** 53 }), 400],
+    ['a currency in lower case', (good) => ({ ...good, currency: 'eur' }), 400],
+    ['an empty id', (good) => ({ ...good, [Object.keys(good)[2]!]: '' }), 400],
+    ['an id that is an object', (good) => ({ ...good, [Object.keys(good)[3]!]: {} }), 400],
+    ['65 KB', (good) => ({ ...good, more: 'x'.repeat(65 * 1_024) }), 413],
+  ];
+  it.each(
+    routes.flatMap(([partner, path, good]) =>
+      wrong.map(([what, of, status]) => ({ partner, path, what, body: of(good), status })),
+    ),
+  )('POST $path with $what is a problem, and nothing is done', async ({ partner, path, body, status }) => {
+    const answer = await send(`${urls[partner]}${path}`, body);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.body.code).toMatch(/^VAL_/);
+    expect(await ledger(urls[partner], 'reference=p-bad')).toEqual([]);
+  });
+
+  it.each(routes)('%s %s without a key, or with one of 201 characters, does nothing', async (...route) => {
+    const [partner, path, good] = route;
+    for (const key of ['', 'k'.repeat(201)]) {
+      expect((await send(`${urls[partner]}${path}`, good, key)).status).toBe(400);
+    }
+    expect(await ledger(urls[partner], 'reference=p-bad')).toEqual([]);
+  });
+
+  it('for something that is not there is a 404', async () => {
+    for (const path of ['/orders/by-key/nobody', '/nowhere']) {
+      expect((await fetch(`${urls.order}${path}`)).status).toBe(404);
+    }
+    const [, path, refund] = routes[2]!;
+    expect((await send(`${urls.channel}${path}`, refund)).status).toBe(404);
+  });
+});
+
 describe('the partners in particular', () => {
   it('order-service cancels an order once', async () => {
     const { body } = await send(`${urls.order}/orders`, orderOf('p-cancel'));

@@ -3,7 +3,7 @@ import { createProgressBar } from '../src/import/progress-bar.ts';
 
 function screen(isTTY: boolean) {
   const written: string[] = [];
-  const out = { isTTY, write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream;
+  const out = { isTTY, write: (text: string) => written.push(text) } as unknown as typeof process.stderr;
   return { written, bar: createProgressBar(1_000, out) };
 }
 const at = (bytesRead: number) => ({

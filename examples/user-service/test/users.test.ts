@@ -122,6 +122,38 @@ onEveryEngine('users', (service) => {
       },
     );
 
+    const routes: [method: string, path: string, good: Record<string, unknown>][] = [
+      ['POST', '/auth/login', { email: 'w@example.org', password: 'long enough 1' }],
+      ['POST', '/users', { email: 'w@example.org', name: 'W', password: 'long enough 1' }],
+      ['POST', '/phone/validate', { phone: '+49 30 901820' }],
+      ['PATCH', '/users/00000000-0000-4000-8000-000000000000', { name: 'W' }],
+    ];
+    const wrong: [what: string, of: (good: Record<string, unknown>) => unknown, status: number][] = [
+      ['broken JSON', () => '{"a":', 400],
+      ['null', () => 'null', 400],
+      ['a number', () => '5', 400],
+      ['a list', (good) => [good], 400],
+      ['nothing in it', () => ({}), 400],
+      ['a field nobody knows', (good) => ({ ...good, more: 1 }), 400],
+      [
+        'a poisoned prototype',
+        (good) => `{"__proto__":{"role":"admin"},${JSON.stringify(good).slice(1)}`,
+        400,
+      ],
+      ['a field of another kind', (good) => ({ ...good, [Object.keys(good)[0]!]: { $gt: '' } }), 400],
+      ['65 KB', (good) => ({ ...good, more: 'x'.repeat(65 * 1_024) }), 413],
+    ];
+    it.each(
+      routes.flatMap(([method, path, good]) =>
+        wrong.map(([what, of, status]) => ({ method, path, what, body: of(good), status })),
+      ),
+    )('$method $path with $what is a problem', async ({ method, path, body, status }) => {
+      const answer = await service.call(method, path, { token: adminToken, body });
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(answer.body.code).toMatch(/^VAL_/);
+    });
+
     it('a route that is not there is a 404 problem', async () => {
       const { status, body } = await service.call('GET', '/nowhere');
       expect([status, body.code]).toEqual([404, 'RES_NOT_FOUND']);
