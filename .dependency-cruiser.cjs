@@ -72,6 +72,16 @@ module.exports = {
       to: { path: layer('interface') },
     },
     {
+      name: 'repositories-only-run-sql',
+      comment: "They take `tm.db` and its type: the boundary of a transaction is a use case's.",
+      severity: 'error',
+      from: { path: '^examples/payment-service/src/infrastructure/[^/]+-repository\\.ts$' },
+      to: {
+        path: ['node_modules/(knex|@kit/tx)/', '^packages/tx/', '^@kit/tx'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'interface-never-imports-infrastructure',
       severity: 'error',
       from: { path: layer('interface') },

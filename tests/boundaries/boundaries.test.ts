@@ -27,6 +27,8 @@ function cruise(files: Record<string, string>): { ok: boolean; output: string } 
     'examples/payment-service/src/domain/payment/payment.ts': 'export const payment = 1;',
     'examples/payment-service/src/application/create-payment.ts': "import '../domain/payment/payment.js';",
     'examples/payment-service/src/infrastructure/payments.ts': "import '../domain/payment/payment.js';",
+    'examples/payment-service/src/infrastructure/payment-repository.ts':
+      "import type { Knex } from 'knex'; export type Db = Knex;",
     'examples/payment-service/src/interface/routes.ts': "import '../application/create-payment.js';",
     'examples/payment-service/src/composition.ts':
       "import './infrastructure/payments.js'; import './interface/routes.js';",
@@ -119,6 +121,23 @@ describe('dependency-cruiser', () => {
       'infrastructure-knows-no-interface',
       'a repository that imports a route',
       { 'examples/payment-service/src/infrastructure/payments.ts': "import '../interface/routes.js';" },
+    ],
+    [
+      'repositories-only-run-sql',
+      'a repository that makes a knex of its own',
+      {
+        'examples/payment-service/src/infrastructure/payment-repository.ts':
+          "import knexFactory from 'knex'; export const knex = knexFactory({});",
+      },
+    ],
+    [
+      'repositories-only-run-sql',
+      'a repository that makes a manager of its own',
+      {
+        'packages/tx/src/index.ts': 'export const createTransactionManager = () => {};',
+        'examples/payment-service/src/infrastructure/payment-repository.ts':
+          "import { createTransactionManager } from '../../../../packages/tx/src/index.js'; createTransactionManager();",
+      },
     ],
     [
       'only-composition-wires',

@@ -3,6 +3,7 @@ import type { Abort } from './abort.js';
 import { runInFrame, type Frame } from './context.js';
 import { DanglingQueryError, UnexpectedRollbackError } from './errors.js';
 import { messageOf } from './error-message.js';
+import { awaitInFlight, refuseGenerator, settleReadStreams, stopGraceMs } from './in-flight.js';
 import type { Dangling } from './options.js';
 import { interruptPhysical } from './physical.js';
 import { poisonPhysical } from './statements.js';
@@ -21,9 +22,6 @@ export type Result<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown };
 
-/** How long statements in flight may take to end by themselves before they are cancelled. */
-const stopGraceMs = 250;
-
 /** Runs `fn` inside the scope and closes the scope, whatever happens; nothing of it is in flight afterwards. */
 export async function callInScope<T>(
   scope: Scope,
@@ -33,7 +31,7 @@ export async function callInScope<T>(
   fn: Work<T>,
 ): Promise<Result<T>> {
   let result = await outcomeOf(frame, abort, fn);
-  if (scope.streams.size > 0) await settleReadStreams(scope);
+  await settleReadStreams(scope);
   if (scope.inFlight.size > 0 && result.ok && dangling === 'await')
     result = await awaitInFlight(scope, result, abort);
   if (abort.reason !== undefined) {
@@ -42,9 +40,8 @@ export async function callInScope<T>(
     return { ok: false, error: abort.reason.error };
   }
   if (scope.inFlight.size > 0) result = await settleInFlight(scope, result);
-  else if (result.ok && isGenerator(result.value)) result = { ok: false, error: generatorError(scope) };
   closeScope(scope);
-  return result;
+  return refuseGenerator(result, `transaction scope ${scope.label}`);
 }
 
 export async function outcomeOf<T>(frame: Frame, abort: Abort, fn: Work<T>): Promise<Result<T>> {
@@ -79,25 +76,6 @@ async function settleInFlight<T>(scope: Scope, result: Result<T>): Promise<Resul
   };
 }
 
-/** Who has read a stream to its end hears of that a moment before we do. */
-async function settleReadStreams({ inFlight, streams }: Scope): Promise<void> {
-  if (![...streams].every(({ readableEnded, destroyed }) => readableEnded || destroyed)) return;
-  await Promise.race([Promise.allSettled(inFlight), delay(stopGraceMs, undefined, { ref: false })]);
-}
-
-async function awaitInFlight<T>(scope: Scope, result: Result<T>, abort: Abort): Promise<Result<T>> {
-  try {
-    // What is awaited may start more.
-    while (scope.inFlight.size > 0) {
-      const ended = Promise.all(scope.inFlight);
-      await (abort.aborted === undefined ? ended : Promise.race([ended, abort.aborted]));
-    }
-    return result;
-  } catch (error) {
-    return { ok: false, error };
-  }
-}
-
 /** The work is undone anyway: what does not end soon is cancelled. Code that hangs elsewhere is not waited for. */
 async function stopInFlight(scope: Scope): Promise<void> {
   const { physical, inFlight, streams } = scope;
@@ -123,15 +101,4 @@ async function interruptScope(scope: Scope, error: unknown): Promise<void> {
 
 function interruptedMessage(scope: Scope, error: unknown): string {
   return `Transaction ${scope.physical.root.label} was interrupted: ${messageOf(error)}`;
-}
-
-/** Its body would run after the end of the scope. */
-function isGenerator(value: unknown): boolean {
-  return /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(value));
-}
-
-function generatorError(scope: Scope): DanglingQueryError {
-  return new DanglingQueryError(
-    `The function of transaction scope ${scope.label} returned a generator, whose body would run outside; consume it inside`,
-  );
 }

@@ -23,16 +23,18 @@ export const mysqlEngine: Engine = {
   defaultIsolation: 'repeatable read',
   textRules: { executableComments: true },
   canCancel: true,
+  drainsStreams: true,
 
   async begin(client, connection, options) {
-    if (options.timeoutMs !== undefined)
+    if (options.timeoutMs !== undefined) {
+      const [setting, limit] = timeLimit(connection, options.timeoutMs);
+      // What the session had is kept in the session, so that it costs no round trip.
       await execute(
         client,
         connection,
-        isMariaDb(connection)
-          ? `SET SESSION max_statement_time = ${options.timeoutMs / 1000}`
-          : `SET SESSION max_execution_time = ${Math.ceil(options.timeoutMs)}`,
+        `SET @kit_before = @@SESSION.${setting}, SESSION ${setting} = ${limit}`,
       );
+    }
     const isolation = options.snapshot === true ? 'repeatable read' : options.isolation;
     if (isolation !== undefined)
       await execute(client, connection, `SET TRANSACTION ISOLATION LEVEL ${isolation.toUpperCase()}`);
@@ -59,12 +61,13 @@ export const mysqlEngine: Engine = {
       return rows[0]?.reached === 1 ? wanted : undefined;
     },
     includes: (reached, wanted) => reached === wanted,
+    measure: countTransactions,
   },
 
   async restore(client, connection, options) {
     if (options.timeoutMs === undefined) return;
-    const setting = isMariaDb(connection) ? 'max_statement_time' : 'max_execution_time';
-    await execute(client, connection, `SET SESSION ${setting} = DEFAULT`);
+    const [setting] = timeLimit(connection, options.timeoutMs);
+    await execute(client, connection, `SET SESSION ${setting} = @kit_before`);
   },
 
   /** Only OK packets carry the status; a result set cannot have ended the transaction. */
@@ -126,6 +129,23 @@ export const mysqlEngine: Engine = {
   },
 };
 
+/**
+ * How many transactions a position has, which only grows on one server: MariaDB writes `domain-server-sequence,…`,
+ * MySQL `uuid:first-last:…,…`.
+ */
+function countTransactions(position: string): bigint {
+  let count = 0n;
+  for (const part of position.split(',')) {
+    const [source = '', ...ranges] = part.trim().split(':');
+    if (ranges.length === 0) count += BigInt(source.split('-').at(-1) ?? 0);
+    for (const range of ranges) {
+      const [first = '0', last = first] = range.split('-');
+      count += BigInt(last) - BigInt(first) + 1n;
+    }
+  }
+  return count;
+}
+
 /** The log position of MariaDB (GTID list) or MySQL (GTID set); none where the binary log is off. */
 async function logPosition(
   client: Parameters<Engine['commit']>[0],
@@ -141,6 +161,13 @@ async function logPosition(
     // The commit has happened; not knowing where only sends the next reads to the primary.
     return undefined;
   }
+}
+
+/** MariaDB counts in seconds, MySQL in milliseconds. */
+function timeLimit(connection: Connection, timeoutMs: number): [setting: string, limit: number] {
+  return isMariaDb(connection)
+    ? ['max_statement_time', timeoutMs / 1000]
+    : ['max_execution_time', Math.ceil(timeoutMs)];
 }
 
 function statusOf(response: unknown): number | undefined {

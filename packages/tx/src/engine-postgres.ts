@@ -24,6 +24,7 @@ export const postgresEngine: Engine = {
   defaultIsolation: 'read committed',
   textRules: { dollarQuotes: true },
   canCancel: true,
+  drainsStreams: false,
 
   async begin(client, connection, options) {
     const isolation = options.snapshot === true ? 'repeatable read' : options.isolation;
@@ -86,7 +87,9 @@ export const postgresEngine: Engine = {
   },
 
   async guardReads(client, connection, on) {
-    await execute(client, connection, `SET default_transaction_read_only = ${on ? 'on' : 'off'}`);
+    // Not `off`: a role or a database may be read-only by its own setting.
+    const sql = on ? 'SET default_transaction_read_only = on' : 'RESET default_transaction_read_only';
+    await execute(client, connection, sql);
   },
 
   position: logPosition,
@@ -98,6 +101,7 @@ export const postgresEngine: Engine = {
       return (response.rows?.[0]?.position ?? undefined) as string | undefined;
     },
     includes: (reached, wanted) => logSequence(reached) >= logSequence(wanted),
+    measure: logSequence,
   },
 
   destroy(connection) {

@@ -20,6 +20,7 @@ export const sqliteEngine: Engine = {
   defaultIsolation: 'serializable',
   textRules: {},
   canCancel: false,
+  drainsStreams: false,
 
   async begin(client, connection, options) {
     if (options.readOnly === true) {

@@ -47,6 +47,8 @@ export interface Engine {
   /** Ends the connection without asking the server. */
   destroy(connection: Connection): void;
   canCancel: boolean;
+  /** A stream that is left early keeps the connection busy until its last row has come. */
+  drainsStreams: boolean;
   /** Where the server's log is at this moment; undefined where it keeps none. */
   position?(client: KnexClient, connection: Connection): Promise<string | undefined>;
   /** How far a replica has replayed the primary's log; SQLite has no log. */
@@ -55,6 +57,8 @@ export interface Engine {
     ask(client: KnexClient, connection: Connection, wanted: string): Promise<string | undefined>;
     /** Whether who has replayed `reached` has replayed `wanted`. */
     includes(reached: string, wanted: string): boolean;
+    /** Orders the positions of one server. */
+    measure(position: string): bigint;
   };
   /** Two pools on one file need no replay. */
   replaySharesFile?(primary: KnexClient, replica: KnexClient): boolean;

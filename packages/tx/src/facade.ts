@@ -6,7 +6,8 @@ import { currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { TransactionHijackedError } from './errors.js';
 import { execute, type Connection, type KnexClient, type QueryObject } from './knex-port.js';
-import { leaseConnection, returnConnection } from './lease.js';
+import type { InFlight } from './in-flight.js';
+import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
 import { refuseEnders, sendStatement } from './statements.js';
 import { acquireForRead, placeFor, releaseAfterRead, sendRead } from './read-scope.js';
 import { closedScopeError, createScope, type ReadScope, type Scope } from './scope.js';
@@ -78,11 +79,15 @@ interface AmbientClient extends KnexClient {
 }
 
 /** How a connection goes back: to the read scope that leased it, or by a call. */
-type Lease = ReadScope | (() => void);
+type Lease = ReadScope | ((cut?: Error) => void);
+
+const streamLeft = 'a stream was left before its last row';
 
 function createAmbientClient(core: Core): KnexClient {
   const { client: primary, engine } = core;
   const leases = new Map<Connection, Lease>();
+  /** Where the rows of a connection's stream come from. */
+  const sources = new WeakMap<Connection, Readable>();
 
   const overrides: Partial<AmbientClient> & ThisType<AmbientClient> = {
     async acquireConnection() {
@@ -105,8 +110,10 @@ function createAmbientClient(core: Core): KnexClient {
     releaseConnection(connection) {
       const lease = leases.get(connection);
       leases.delete(connection);
-      if (typeof lease === 'function') lease();
-      else if (lease !== undefined) releaseAfterRead(lease, connection);
+      const cut = engine.drainsStreams && isLeft(sources.get(connection)) ? new Error(streamLeft) : undefined;
+      sources.delete(connection);
+      if (typeof lease === 'function') lease(cut);
+      else if (lease !== undefined) releaseAfterRead(core, lease, connection, cut);
       return Promise.resolve();
     },
 
@@ -125,11 +132,12 @@ function createAmbientClient(core: Core): KnexClient {
       refuseEnders({ engine }, query, false);
       if (place?.kind === 'read') {
         const { sql } = query;
-        return sendRead(core, place.read, connection, (client, actual) => {
+        const send = (client: KnexClient, actual: Connection) => {
           // knex has put its own placeholders in where this is the second server.
           query.sql = sql;
           return client.query(actual, query);
-        });
+        };
+        return sendRead(core, place.read, connection, send, true);
       }
       const { sql } = query;
       const done = await whileBusy(engine, () => {
@@ -140,20 +148,19 @@ function createAmbientClient(core: Core): KnexClient {
       return done;
     },
 
-    stream(connection, query, stream, options) {
+    async stream(connection, query, stream, options) {
       const place = placeOf(core, this.boundFrame);
+      const rows = stream as Readable;
+      rows.once('pipe', (source: Readable) => sources.set(connection, source));
       const flow = (client: KnexClient) =>
-        untilClosed(client.stream(connection, query, stream, options), stream);
-      if (place?.kind !== 'tx' || place.scope.physical.connection !== connection) {
-        const run = (client: KnexClient) => flow(client).then(() => query);
-        return place?.kind === 'read' ? sendRead(core, place.read, connection, run) : run(primary);
+        untilClosed(client.stream(connection, query, rows, options), rows).then(() => query);
+      if (place?.kind === 'tx' && place.scope.physical.connection === connection) {
+        const { scope } = place;
+        return whileOpen(scope, rows, () => sendStatement(scope, query, () => flow(scope.physical.client)));
       }
-      const { scope } = place;
-      const open = stream as Readable;
-      scope.streams.add(open);
-      return sendStatement(scope, query, () => flow(scope.physical.client).then(() => query)).finally(() =>
-        scope.streams.delete(open),
-      );
+      refuseEnders({ engine }, query, false);
+      if (place?.kind !== 'read') return flow(primary);
+      return whileOpen(place.read, rows, () => sendRead(core, place.read, connection, flow, false));
     },
 
     cancelQuery(connection) {
@@ -187,8 +194,9 @@ function createAmbientClient(core: Core): KnexClient {
         returnConnection(primary, connection);
         throw error;
       }
-      leases.set(connection, () => {
-        returnConnection(primary, connection);
+      leases.set(connection, (cut) => {
+        if (cut === undefined) returnConnection(primary, connection);
+        else destroyConnection(primary, engine, connection, cut);
         leave?.();
       });
       return connection;
@@ -246,10 +254,21 @@ async function apart(
   }
 }
 
+/** The scope knows of the stream, and ends it where nobody else does. */
+async function whileOpen<T>({ streams }: InFlight, rows: Readable, send: () => Promise<T>): Promise<T> {
+  streams.add(rows);
+  try {
+    return await send();
+  } finally {
+    streams.delete(rows);
+  }
+}
+
 /** A stream that is destroyed early never ends for knex. */
-function untilClosed(flowing: Promise<unknown>, stream: unknown): Promise<unknown> {
-  return Promise.race([
-    flowing,
-    new Promise<void>((resolve) => void finished(stream as Readable, () => resolve())),
-  ]);
+function untilClosed(flowing: Promise<unknown>, rows: Readable): Promise<unknown> {
+  return Promise.race([flowing, new Promise<void>((resolve) => void finished(rows, () => resolve()))]);
+}
+
+function isLeft(source: Readable | undefined): boolean {
+  return source !== undefined && !source.readableEnded && source.errored === null;
 }

@@ -175,11 +175,15 @@ function checkDomain(domain: DomainOptions): void {
     throw new TypeError(`domain.name must be a non-empty string, got ${show(domain.name)}`);
   if (!Array.isArray(domain.allow) || domain.allow.length === 0)
     throw new TypeError(`domain.allow must be a non-empty array, got ${show(domain.allow)}`);
-  for (const [index, entry] of domain.allow.entries())
-    if (typeof entry?.database !== 'string' || entry.database === '')
+  for (const [index, entry] of domain.allow.entries()) {
+    const { database, host } = (entry ?? {}) as Partial<DomainOptions['allow'][number]>;
+    if (typeof database !== 'string' || database === '')
       throw new TypeError(
-        `domain.allow[${index}].database must be a non-empty string, got ${show(entry?.database)}`,
+        `domain.allow[${index}].database must be a non-empty string, got ${show(database)}`,
       );
+    if (host !== undefined && (typeof host !== 'string' || host === ''))
+      throw new TypeError(`domain.allow[${index}].host must be a non-empty string, got ${show(host)}`);
+  }
   if (domain.mode !== undefined && domain.mode !== 'strict' && domain.mode !== 'warn')
     throw new RangeError(`domain.mode must be strict or warn, got ${show(domain.mode)}`);
 }

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { whileBusy } from './busy.js';
 import { heldConnections } from './context.js';
 import type { Core } from './core.js';
-import { isTransactionClosedError, TransactionClosedError } from './errors.js';
+import { isDomainViolationError, isTransactionClosedError, TransactionClosedError } from './errors.js';
+import { settleReadStreams } from './in-flight.js';
 import type { Connection, KnexClient, QueryObject } from './knex-port.js';
 import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
 import type { ReadScope } from './scope.js';
@@ -13,7 +14,7 @@ type Send = (client: KnexClient, connection: Connection) => Promise<QueryObject>
 const interruptGraceMs = 500;
 
 export function createReadScope(): ReadScope {
-  return { leases: new Map(), inFlight: new Set(), closed: false };
+  return { leases: new Map(), inFlight: new Set(), streams: new Set(), closed: false };
 }
 
 export async function acquireForRead(core: Core, scope: ReadScope): Promise<Connection> {
@@ -23,28 +24,35 @@ export async function acquireForRead(core: Core, scope: ReadScope): Promise<Conn
   try {
     return await leaseFor(core, scope, client);
   } catch (error) {
-    if (client === core.client || isTransactionClosedError(error)) throw error;
+    if (client === core.client || isTransactionClosedError(error) || isDomainViolationError(error))
+      throw error;
     core.router.markDown(client);
     return leaseFor(core, scope, core.client);
   }
 }
 
-export function releaseAfterRead(scope: ReadScope, connection: Connection): void {
+/** @param cut why the connection must not be used again */
+export function releaseAfterRead(core: Core, scope: ReadScope, connection: Connection, cut?: Error): void {
   const lease = scope.leases.get(connection);
   if (lease === undefined) return;
   scope.leases.delete(connection);
-  returnConnection(lease.client, connection);
+  if (cut === undefined) returnConnection(lease.client, connection);
+  else destroyConnection(lease.client, core.engine, connection, cut);
   lease.leave?.();
 }
 
+/** @param repeatable whether another server may answer it again; a stream may have given rows already */
 export async function sendRead(
   core: Core,
   scope: ReadScope,
   connection: Connection,
   send: Send,
+  repeatable: boolean,
 ): Promise<QueryObject> {
   assertUsable(core, scope);
-  const sent = sendOrFallBack(core, scope, connection, send);
+  const sent = repeatable
+    ? sendOrFallBack(core, scope, connection, send)
+    : send(scope.leases.get(connection)?.client ?? core.client, connection);
   scope.inFlight.add(sent);
   try {
     return await sent;
@@ -54,7 +62,10 @@ export async function sendRead(
 }
 
 /** Cancels what runs, after a timeout, an abort, or the end of a scope that did not wait for it. */
-export async function interruptReads(core: Core, { leases, inFlight }: ReadScope): Promise<void> {
+export async function interruptReads(core: Core, scope: ReadScope): Promise<void> {
+  const { leases, inFlight, streams } = scope;
+  for (const stream of streams) stream.destroy(closedReadError(core));
+  await settleReadStreams(scope);
   if (inFlight.size === 0) return;
   const running = [...leases];
   const ended = Promise.allSettled(inFlight);
@@ -120,14 +131,17 @@ async function sendOrFallBack(
     try {
       return await send(core.client, second);
     } finally {
-      releaseAfterRead(scope, second);
+      releaseAfterRead(core, scope, second);
     }
   }
 }
 
 function assertUsable(core: Core, scope: ReadScope): void {
-  if (scope.closed)
-    throw new TransactionClosedError(
-      `A read scope of "${core.name}" has ended; await every statement inside the function given to tm.read`,
-    );
+  if (scope.closed) throw closedReadError(core);
+}
+
+function closedReadError(core: Core): TransactionClosedError {
+  return new TransactionClosedError(
+    `A read scope of "${core.name}" has ended; await every statement inside the function given to tm.read`,
+  );
 }

@@ -70,6 +70,14 @@ export function createReplicaRouter(
     }
   }
 
+  /** The answers of two connections may overtake each other. */
+  function isPast(noted: string | undefined, position: string): boolean {
+    if (noted === undefined || noted === unknownPosition || position === unknownPosition) return false;
+    return (
+      engine.replayed !== undefined && engine.replayed.measure(noted) > engine.replayed.measure(position)
+    );
+  }
+
   function markDown(client: KnexClient): void {
     const replica = replicaOf(client);
     if (replica === undefined) return;
@@ -95,10 +103,11 @@ export function createReplicaRouter(
       const replica = replicaOf(client);
       if (replica !== undefined) replica.failures = 0;
     },
-    noteWrite(position) {
+    noteWrite(position = unknownPosition) {
       if (replicas.length === 0) return;
-      processWide.note(primary, position ?? unknownPosition);
-      currentContext().positions?.note(primary, position ?? unknownPosition);
+      for (const positions of [processWide, currentContext().positions])
+        if (positions !== undefined && !isPast(positions.get(primary), position))
+          positions.note(primary, position);
     },
   };
 }

@@ -1,10 +1,11 @@
-import { createAbort } from './abort.js';
+import { createAbort, type Abort } from './abort.js';
 import { outcomeOf, type Result, type Work } from './call.js';
 import { publishSettled } from './channels.js';
 import { currentContext, currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import { DanglingQueryError } from './errors.js';
-import type { RunOptions } from './options.js';
+import { awaitInFlight, refuseGenerator, settleReadStreams } from './in-flight.js';
+import type { Dangling, RunOptions } from './options.js';
 import { createReadScope, interruptReads } from './read-scope.js';
 import type { ReadScope } from './scope.js';
 
@@ -47,31 +48,38 @@ async function runInside<T>(
 ): Promise<T> {
   const { timeoutMs, signal } = options;
   const abort = createAbort({ label: `A read of "${core.name}"`, timeoutMs, signal });
-  const result = await outcomeOf(frame, abort, fn);
-  abort.dispose();
-  if (own !== undefined && own.inFlight.size > 0)
-    await end(core, options, own, result, abort.reason !== undefined);
-  if (own !== undefined) own.closed = true;
-  if (result.ok) return result.value;
-  throw result.error;
+  try {
+    const result = await outcomeOf(frame, abort, fn);
+    const ended =
+      own === undefined ? result : await end(core, own, result, abort, options.dangling ?? core.dangling);
+    if (ended.ok) return ended.value;
+    throw ended.error;
+  } finally {
+    abort.dispose();
+  }
 }
 
 /** Nothing that was started inside runs on after the end. */
 async function end<T>(
   core: Core,
-  options: RunOptions,
   read: ReadScope,
-  result: Result<T>,
-  aborted: boolean,
-): Promise<void> {
-  if (!aborted && read.inFlight.size > 0 && (options.dangling ?? core.dangling) === 'await')
-    while (read.inFlight.size > 0) await Promise.all(read.inFlight);
+  returned: Result<T>,
+  abort: Abort,
+  dangling: Dangling,
+): Promise<Result<T>> {
+  let result = returned;
+  await settleReadStreams(read);
+  if (read.inFlight.size > 0 && result.ok && dangling === 'await')
+    result = await awaitInFlight(read, result, abort);
   const left = read.inFlight.size;
   read.closed = true;
-  if (left === 0) return;
+  if (left === 0) return refuseGenerator(result, `a read of "${core.name}"`);
   await interruptReads(core, read);
-  if (result.ok)
-    throw new DanglingQueryError(
-      `${left} statement(s) of a read of "${core.name}" were not awaited; await them inside the function given to tm.read`,
-    );
+  if (!result.ok) return result;
+  return {
+    ok: false,
+    error: new DanglingQueryError(
+      `${left} statement(s) or stream(s) of a read of "${core.name}" were not awaited; await them inside the function given to tm.read`,
+    ),
+  };
 }

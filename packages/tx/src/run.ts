@@ -3,7 +3,7 @@ import { callInScope, type Result, type Work } from './call.js';
 import { publishRetried, publishSettled, type TxSettledEvent } from './channels.js';
 import { currentContext, currentFrame, heldConnections } from './context.js';
 import type { Core } from './core.js';
-import { isAfterCommitError, isCommitOutcomeUnknownError } from './errors.js';
+import { isAfterCommitError, isCommitOutcomeUnknownError, isDomainViolationError } from './errors.js';
 import { afterCommitError, runHooks, warnOfRollbackHooks } from './hooks.js';
 import type { KnexClient } from './knex-port.js';
 import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
@@ -129,7 +129,7 @@ async function begin(core: Core, options: RunOptions, abort: Abort): Promise<Phy
   const mayReplica = options.readOnly === true && options.isolation !== 'serializable';
   const source = mayReplica ? await core.router.pick() : core.client;
   const beginning = beginOn(core, source, options).catch((error: unknown) => {
-    if (source === core.client) throw error;
+    if (source === core.client || isDomainViolationError(error)) throw error;
     core.router.markDown(source);
     return beginOn(core, core.client, options);
   });

@@ -2,6 +2,7 @@ import type { Abort } from './abort.js';
 import type { BeginOptions, Engine } from './engine.js';
 import { TransactionClosedError } from './errors.js';
 import type { Gate, Level } from './gate.js';
+import type { InFlight } from './in-flight.js';
 import type { Connection, KnexClient } from './knex-port.js';
 import type { Isolation } from './options.js';
 
@@ -43,21 +44,11 @@ export interface Physical {
   ended: boolean;
 }
 
-/** The part of a Node stream that scopes look at. */
-export interface OpenStream {
-  readonly readableEnded: boolean;
-  readonly destroyed: boolean;
-  destroy(error?: Error): unknown;
-}
-
 /** One call of `tm.run` that is inside a physical transaction. */
-export interface Scope {
+export interface Scope extends InFlight {
   readonly label: string;
   readonly physical: Physical;
   readonly level: TxLevel;
-  readonly inFlight: Set<Promise<unknown>>;
-  /** Streams of rows in flight; who reads them decides when they end. */
-  readonly streams: Set<OpenStream>;
   /** Scopes opened inside and not yet ended. */
   readonly children: Set<Scope>;
   /** What may end the transaction from outside; of the outermost scope only. */
@@ -116,9 +107,8 @@ export function closedScopeError(scope: Scope): TransactionClosedError {
 }
 
 /** One `tm.read` without a transaction: each statement takes a guarded connection for itself. */
-export interface ReadScope {
+export interface ReadScope extends InFlight {
   /** Where each connection in use belongs, and what returns its place. */
   readonly leases: Map<Connection, { readonly client: KnexClient; readonly leave: (() => void) | undefined }>;
-  readonly inFlight: Set<Promise<unknown>>;
   closed: boolean;
 }

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createTransactionManager,
   isAfterCommitError,
-  isDanglingQueryError,
   type RunOptions,
   type TransactionManager,
 } from '../src/index.js';
@@ -109,26 +108,4 @@ describe.each(engines)('bad input on %s', (engine) => {
     await running;
     expect(await labels(knex)).toEqual(['kept']);
   });
-
-  // On PostgreSQL knex streams by pg-query-stream only, which is not installed here.
-  if (engine !== 'postgres')
-    it('a stream that outlives its scope is ended, and refused', async () => {
-      await knex('entry').insert(Array.from({ length: 500 }, (_, index) => ({ label: `${index}` })));
-      const open = async () => {
-        const rows = tm.db('entry').stream({ highWaterMark: 1 });
-        rows.on('error', () => {});
-        await new Promise((resolve) => rows.once('readable', resolve));
-        return rows;
-      };
-      const [reason] = await thrownBy(tm.run(open));
-      expect(isDanglingQueryError(reason)).toBe(true);
-      const [ofRead] = await thrownBy(tm.read(open));
-      expect(isDanglingQueryError(ofRead)).toBe(true);
-      const seen: unknown[] = [];
-      await tm.run(async () => {
-        for await (const row of tm.db('entry').stream()) seen.push(row);
-      });
-      expect(seen).toHaveLength(500);
-      expect(knex.client.pool.numUsed()).toBe(0);
-    });
 });

@@ -3,10 +3,8 @@ import type { Knex } from 'knex';
 import knexFactory from 'knex';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasServer, startMariaDb, startPostgres, type TestServer } from 'kit-tooling/servers';
-import { recordChannels } from 'kit-tooling/channels';
 import {
   createTransactionManager,
-  isCommitOutcomeUnknownError,
   isTransactionTimeoutError,
   isUnexpectedRollbackError,
   type TransactionManager,
@@ -60,32 +58,6 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
       (reason: unknown) => reason,
     );
   const sleep = () => tm.db.raw(kind === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
-
-  it.each(['before', 'after'] as const)(
-    'cut %s the server has COMMIT: the outcome is unknown, no hook runs and nothing is retried',
-    async (when) => {
-      await add('warm');
-      proxy.cutOn('commit', when);
-      const recorded = recordChannels('kit:tx:settled');
-      const hooks: string[] = [];
-      let calls = 0;
-      const reason = await reasonOf(
-        tm.run({ retry: { attempts: 3 } }, async () => {
-          calls += 1;
-          tm.afterCommit(() => hooks.push('commit'));
-          tm.afterRollback(() => hooks.push('rollback'));
-          await add('maybe');
-        }),
-      );
-      recorded.stop();
-      expect(isCommitOutcomeUnknownError(reason)).toBe(true);
-      expect(hooks).toEqual([]);
-      expect(calls).toBe(1);
-      expect(recorded.events[0]?.payload).toMatchObject({ outcome: 'unknown', attempts: 1, name: 'cut' });
-      // Both happen in the field; that is why the error does not say which.
-      await expect.poll(() => labels(direct)).toEqual(when === 'after' ? ['warm', 'maybe'] : ['warm']);
-    },
-  );
 
   it('cut in the middle: a swallowed failure is no commit, and the pool recovers', async () => {
     const reason = await reasonOf(
@@ -166,47 +138,6 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
     expect(knex.client.pool.numUsed()).toBe(0);
     await add('after');
     await expect.poll(() => labels(direct)).toEqual(['warm', 'after']);
-  });
-
-  it('plain knex gives the busy connection back when ROLLBACK takes longer than 5 s (fault 7)', async () => {
-    const single = connectWith(server.port, 1);
-    await single
-      .transaction(async (trx) => {
-        trx.raw(kind === 'postgres' ? 'select pg_sleep(6.5)' : 'select sleep(6.5)').then(
-          () => {},
-          () => {},
-        );
-        await delay(50);
-        throw new Error('roll back');
-      })
-      .catch(() => {});
-    const started = performance.now();
-    await single.raw('select 1');
-    // The next borrower waited for a statement that is not its own.
-    expect(performance.now() - started).toBeGreaterThan(500);
-    await single.destroy();
-  });
-
-  it('a statement that still runs when the function throws is cancelled, and the next borrower does not wait', async () => {
-    const single = connectWith(server.port, 1);
-    const manager = createTransactionManager({ name: 'busy', primary: single });
-    const started = performance.now();
-    const reason = await reasonOf(
-      manager.run(async () => {
-        await manager.db('entry').insert({ label: 'undone' });
-        const slow = manager.db.raw(kind === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
-        await Promise.all([
-          slow.then(() => {}),
-          delay(50).then(() => Promise.reject(new Error('roll back'))),
-        ]);
-      }),
-    );
-    expect(reason).toMatchObject({ message: 'roll back' });
-    await manager.run(async () => void (await manager.db('entry').insert({ label: 'next' })));
-    expect(performance.now() - started).toBeLessThan(12_000);
-    expect(await labels(direct)).toEqual(['next']);
-    await manager.close();
-    await single.destroy();
   });
 
   it("dangling: 'await' waits no longer than timeoutMs", async () => {

@@ -38,6 +38,11 @@ describe('wrong options', () => {
       'domain.allow[0].database must be a non-empty string, got undefined',
     ],
     [
+      { domain: { name: 'x', allow: [{ database: 'x', host: 1 }] } },
+      'domain.allow[0].host must be a non-empty string, got 1',
+    ],
+    [{ domain: { name: 'x', allow: [null] } }, 'domain.allow[0].database must be a non-empty string'],
+    [
       { domain: { name: 'x', allow: [{ database: 'x' }], mode: 'lax' } },
       'domain.mode must be strict or warn, got "lax"',
     ],

@@ -5,6 +5,7 @@ import { hasServer, startMariaDb, startPostgres, type TestServer } from 'kit-too
 import { createTransactionManager, runWithReadYourWrites, type TransactionManager } from '../src/index.js';
 import { openDatabase, resetEntries } from './support/databases.js';
 import { startStandby } from './support/replication.js';
+import { startProxy } from './support/tcp-proxy.js';
 
 const log = { warn() {}, error() {}, debug() {}, deprecate() {} };
 
@@ -15,7 +16,7 @@ describe('a streaming replica of PostgreSQL', () => {
   let standby: Knex;
   let tm: TransactionManager;
 
-  const connect = (server: TestServer) =>
+  const connect = (server: Pick<TestServer, 'url'>) =>
     knexFactory({
       client: 'pg',
       connection: server.url,
@@ -99,6 +100,49 @@ describe('a streaming replica of PostgreSQL', () => {
       await resume();
       await expect.poll(servedBy).toBe('replica');
     });
+  });
+
+  it('a position that is told late does not hide a later write', async () => {
+    const proxy = await startProxy(primaryServer.port);
+    const slow = connect({ url: primaryServer.url.replace(`${primaryServer.port}`, `${proxy.port}`) });
+    const manager = createTransactionManager({ name: 'overtaken', primary: slow, replicas: [standby] });
+    const insert = (label: string) =>
+      manager.run(async () => void (await manager.db('entry').insert({ label })));
+    await runWithReadYourWrites(async () => {
+      const answer = proxy.holdAnswer('pg_current_wal_insert_lsn');
+      const early = insert('early');
+      await answer.held;
+      // The replica has the first write, and will not have the second.
+      await expect.poll(() => standby('entry').where({ label: 'early' }).first()).toBeDefined();
+      await pause();
+      await insert('late');
+      answer.release();
+      await early;
+      expect(await manager.read(() => manager.db('entry').where({ label: 'late' }).first())).toBeDefined();
+    });
+    await manager.close();
+    await slow.destroy();
+    await proxy.close();
+  });
+
+  it('that leads outside the domain is refused, not replaced', async () => {
+    await primary.raw('create database elsewhere');
+    await expect
+      .poll(() => standby('pg_database').pluck('datname'), { timeout: 15_000 })
+      .toContain('elsewhere');
+    const stray = connect({ url: standbyServer.url.replace(/\/[^/]*$/, '/elsewhere') });
+    const manager = createTransactionManager({
+      name: 'stray replica',
+      primary,
+      replicas: [stray],
+      domain: { name: 'home', allow: [{ database: 'postgres' }], mode: 'strict' },
+    });
+    for (const options of [{}, { snapshot: true }])
+      await expect(manager.read(options, () => manager.db.raw('select 1'))).rejects.toMatchObject({
+        code: 'KIT_TX_DOMAIN_VIOLATION',
+      });
+    await manager.close();
+    await stray.destroy();
   });
 
   it('that is dead is replaced by the primary, and comes back', async () => {

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import {
   createTransactionManager,
-  isDanglingQueryError,
   isPropagationError,
   isTransactionClosedError,
   transactional,
@@ -114,19 +113,6 @@ describe.each(engines)('scopes on %s', (engine) => {
       await tm.read(async () => tm.assertNoTransaction());
       const reason = await reasonOf(tm.run(async () => tm.assertNoTransaction()));
       expect(isPropagationError(reason)).toBe(true);
-    });
-
-    it('a generator that would run outside is refused', async () => {
-      const reason = await reasonOf(
-        tm.run(async () => {
-          await add('undone');
-          return (async function* () {
-            yield await tm.db('entry');
-          })();
-        }),
-      );
-      expect(isDanglingQueryError(reason)).toBe(true);
-      expect(await labels(knex)).toEqual([]);
     });
 
     it('a read that nobody awaits is refused after the end', async () => {

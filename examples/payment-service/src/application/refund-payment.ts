@@ -116,7 +116,7 @@ export function refundPaymentUseCase(
 ): RefundPayment {
   return async (input, { idempotencyKey }) => {
     const { id, error } = await sagas.start(saga, input, { dedupeKey: `refund:${idempotencyKey}` });
-    const [refund, payment] = await tm.run({ readOnly: true }, async () => [
+    const [refund, payment] = await tm.read(async () => [
       await refunds.find(id),
       await payments.find(input.paymentId),
     ]);

@@ -81,7 +81,7 @@ export function settlePaymentsUseCase(deps: SettlePaymentsDeps): SettlePayments 
           return { id: (await settle(id, paymentIds)).id };
         }),
       );
-      const settlement = await tm.run({ readOnly: true }, () => settlements.find(response.id));
+      const settlement = await tm.read(() => settlements.find(response.id));
       if (!settlement) throw new Error(`settlement ${response.id} has no row`);
       return settlement;
     } catch (error) {

@@ -4,8 +4,10 @@ import { connect, createServer, type Socket } from 'node:net';
 /** A TCP proxy that can cut its connections, at once or when the client sends a certain text. */
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts a connection when the client sends `text`: before it is passed on, or once the server has it. */
-  cutOn(text: string, when: 'before' | 'after'): void;
+  /** Cuts a connection when the client sends `text`: before it is passed on, or once the server has answered. */
+  cutOn(text: string | undefined, when?: 'before' | 'after'): void;
+  /** Keeps back what the server answers to the next `text`, until `release`. */
+  holdAnswer(text: string): { readonly held: Promise<void>; release(): void };
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -13,6 +15,7 @@ export interface TcpProxy {
 export async function startProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let cut: { text: string; when: 'before' | 'after' } | undefined;
+  let hold: { text: string; reached(): void; released: Promise<void> } | undefined;
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
     for (const socket of [client, upstream]) {
@@ -21,7 +24,15 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     }
     const end = () => [client, upstream].forEach((socket) => socket.destroy());
     client.on('data', (chunk) => {
-      const hit = cut !== undefined && chunk.toString('latin1').toLowerCase().includes(cut.text);
+      const text = chunk.toString('latin1').toLowerCase();
+      if (hold !== undefined && text.includes(hold.text)) {
+        const { reached, released } = hold;
+        hold = undefined;
+        upstream.pause();
+        reached();
+        void released.then(() => upstream.resume());
+      }
+      const hit = cut !== undefined && text.includes(cut.text);
       if (hit && cut?.when === 'before') return end();
       upstream.write(chunk);
       // The answer never reaches the client.
@@ -38,8 +49,14 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   await once(server, 'listening');
   return {
     port: (server.address() as { port: number }).port,
-    cutOn(text, when) {
-      cut = { text: text.toLowerCase(), when };
+    cutOn(text, when = 'before') {
+      cut = text === undefined ? undefined : { text: text.toLowerCase(), when };
+    },
+    holdAnswer(text) {
+      const reached = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      hold = { text: text.toLowerCase(), reached: reached.resolve, released: released.promise };
+      return { held: reached.promise, release: released.resolve };
     },
     cutAll() {
       for (const socket of sockets) socket.destroy();
