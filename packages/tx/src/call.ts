@@ -6,6 +6,7 @@ import { messageOf } from './error-message.js';
 import { awaitInFlight, refuseGenerator, settleReadStreams, stopGraceMs } from './in-flight.js';
 import type { Dangling } from './options.js';
 import { interruptPhysical } from './physical.js';
+import type { Result } from './result.js';
 import { poisonPhysical } from './statements.js';
 import { closeScope, closedScopeError, type Scope } from './scope.js';
 
@@ -17,10 +18,6 @@ export interface RunContext {
 
 /** A unit of work: what is given to `tm.run` and `tm.read`. */
 export type Work<T> = (context: RunContext) => T | PromiseLike<T>;
-
-export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: unknown };
 
 /** Runs `fn` inside the scope and closes the scope, whatever happens; nothing of it is in flight afterwards. */
 export async function callInScope<T>(

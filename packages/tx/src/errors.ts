@@ -2,206 +2,145 @@
  * The errors of @kit/tx. Each has a `code`, a brand that survives two copies of the package, and a guard.
  */
 
-interface KitTxErrorOptions {
-  cause?: unknown;
+const brand = Symbol.for('@kit/tx/error');
+
+class TxError extends Error {
+  static {
+    // What tells the guards of every copy of the package; no part of the types, which would differ between copies.
+    Object.defineProperty(this.prototype, brand, {
+      get(this: Error) {
+        return this.name;
+      },
+    });
+  }
 }
 
-const brands = Symbol.for('@kit/tx/error');
+/** The client's own mistake: its message is for the client too. */
+abstract class RequestError extends TxError {
+  /** The HTTP status, under the two names that frameworks look for. */
+  abstract readonly status: number;
+  get statusCode(): number {
+    return this.status;
+  }
+  readonly expose = true;
+}
 
 /** The transaction was rolled back although its function did not fail: the caller must not believe in a commit. */
-export class UnexpectedRollbackError extends Error {
+export class UnexpectedRollbackError extends TxError {
   readonly code = 'KIT_TX_UNEXPECTED_ROLLBACK';
   override readonly name = 'UnexpectedRollbackError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A statement, or a call, came after its scope (or its manager) had ended. */
-export class TransactionClosedError extends Error {
+export class TransactionClosedError extends TxError {
   readonly code = 'KIT_TX_CLOSED';
   override readonly name = 'TransactionClosedError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** Statements were still in flight when the scope's function had returned; the transaction is rolled back. */
-export class DanglingQueryError extends Error {
+export class DanglingQueryError extends TxError {
   readonly code = 'KIT_TX_DANGLING_QUERY';
   override readonly name = 'DanglingQueryError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A call needs one more connection than the pool can ever give it; refused at once instead of a deadlock. */
-export class PoolDeadlockError extends Error {
+export class PoolDeadlockError extends TxError {
   readonly code = 'KIT_TX_POOL_DEADLOCK';
   override readonly name = 'PoolDeadlockError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A statement would end, or has ended, the transaction behind the manager's back (`COMMIT`, DDL on MySQL). */
-export class TransactionHijackedError extends Error {
+export class TransactionHijackedError extends TxError {
   readonly code = 'KIT_TX_HIJACKED';
   override readonly name = 'TransactionHijackedError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The connection was lost during COMMIT: whether it happened is unknown, and it is never retried blindly. */
-export class CommitOutcomeUnknownError extends Error {
+export class CommitOutcomeUnknownError extends TxError {
   readonly code = 'KIT_TX_COMMIT_OUTCOME_UNKNOWN';
   override readonly name = 'CommitOutcomeUnknownError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The transaction, or a statement that another scope held, took longer than allowed. */
-export class TransactionTimeoutError extends Error {
+export class TransactionTimeoutError extends TxError {
   readonly code = 'KIT_TX_TIMEOUT';
   override readonly name = 'TransactionTimeoutError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The call does not fit what is active: MANDATORY without, NEVER within, another isolation, a write in a read. */
-export class PropagationError extends Error {
+export class PropagationError extends TxError {
   readonly code = 'KIT_TX_PROPAGATION';
   override readonly name = 'PropagationError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The transaction is committed, but a hook failed; `cause` is the first hook's error, the others still ran. */
-export class AfterCommitError extends Error {
+export class AfterCommitError extends TxError {
   readonly code = 'KIT_TX_AFTER_COMMIT';
   override readonly name = 'AfterCommitError';
   /** What the transaction's function returned. */
   readonly result: unknown;
-  constructor(message: string, options?: KitTxErrorOptions & { result?: unknown }) {
+  constructor(message: string, options?: ErrorOptions & { result?: unknown }) {
     super(message, options);
     this.result = options?.result;
-    brand(this);
   }
 }
 
 /** A connection leads to a database outside the manager's domain, or a scope entered another domain's manager. */
-export class DomainViolationError extends Error {
+export class DomainViolationError extends TxError {
   readonly code = 'KIT_TX_DOMAIN_VIOLATION';
   override readonly name = 'DomainViolationError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A lease or lock passed to somebody else: whatever this holder still writes would be refused by the fence. */
-export class LeaseLostError extends Error {
+export class LeaseLostError extends TxError {
   readonly code = 'KIT_TX_LEASE_LOST';
   override readonly name = 'LeaseLostError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A lock was not free within the time the caller was willing to wait. */
-export class LockUnavailableError extends Error {
+export class LockUnavailableError extends TxError {
   readonly code = 'KIT_TX_LOCK_UNAVAILABLE';
   override readonly name = 'LockUnavailableError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A saga was found under another version of its definition than the one that started it. */
-export class SagaVersionError extends Error {
+export class SagaVersionError extends TxError {
   readonly code = 'KIT_TX_SAGA_VERSION';
   override readonly name = 'SagaVersionError';
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The input does not fit the schema of the saga (HTTP 400); nothing was stored. */
-export class SagaInputError extends Error {
+export class SagaInputError extends RequestError {
   readonly code = 'KIT_TX_SAGA_INPUT';
   override readonly name = 'SagaInputError';
-  /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 400;
-  readonly statusCode = 400;
-  /** The message is for the client too. */
-  readonly expose = true;
   /** What the schema found, as Standard Schema gives it. */
   readonly issues: readonly unknown[];
-  constructor(message: string, options?: KitTxErrorOptions & { issues?: readonly unknown[] }) {
+  constructor(message: string, options?: ErrorOptions & { issues?: readonly unknown[] }) {
     super(message, options);
     this.issues = options?.issues ?? [];
-    brand(this);
   }
 }
 
 /** The idempotency key was used before with another body (HTTP 422). */
-export class IdempotencyMismatchError extends Error {
+export class IdempotencyMismatchError extends RequestError {
   readonly code = 'KIT_TX_IDEMPOTENCY_MISMATCH';
   override readonly name = 'IdempotencyMismatchError';
-  /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 422;
-  readonly statusCode = 422;
-  /** The message is for the client too. */
-  readonly expose = true;
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** The request's Idempotency-Key is missing although required, or unusable (HTTP 400). */
-export class IdempotencyKeyError extends Error {
+export class IdempotencyKeyError extends RequestError {
   readonly code = 'KIT_TX_IDEMPOTENCY_KEY';
   override readonly name = 'IdempotencyKeyError';
-  /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 400;
-  readonly statusCode = 400;
-  /** The message is for the client too. */
-  readonly expose = true;
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** A request with the same idempotency key is being handled at this moment (HTTP 409). */
-export class IdempotencyInProgressError extends Error {
+export class IdempotencyInProgressError extends RequestError {
   readonly code = 'KIT_TX_IDEMPOTENCY_IN_PROGRESS';
   override readonly name = 'IdempotencyInProgressError';
-  /** The HTTP status, under the two names that frameworks look for. */
   readonly status = 409;
-  readonly statusCode = 409;
-  /** The message is for the client too. */
-  readonly expose = true;
-  constructor(message: string, options?: KitTxErrorOptions) {
-    super(message, options);
-    brand(this);
-  }
 }
 
 /** Whether `error` is an {@link UnexpectedRollbackError} of any copy of the package. */
@@ -241,12 +180,8 @@ export const isIdempotencyInProgressError = guardFor<IdempotencyInProgressError>
   'IdempotencyInProgressError',
 );
 
-function brand(error: Error): void {
-  Object.defineProperty(error, brands, { value: error.name });
-}
-
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- each caller names the class it guards
 function guardFor<E extends Error>(name: string): (error: unknown) => error is E {
   return (error): error is E =>
-    typeof error === 'object' && error !== null && (error as { [brands]?: unknown })[brands] === name;
+    typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === name;
 }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Abort } from './abort.js';
 import { DanglingQueryError } from './errors.js';
-import type { Result } from './call.js';
+import type { Result } from './result.js';
 
 /** The part of a Node stream that scopes look at. */
 export interface OpenStream {
@@ -15,6 +15,16 @@ export interface InFlight {
   readonly inFlight: Set<Promise<unknown>>;
   /** Streams of rows; who reads them decides when they end. */
   readonly streams: Set<OpenStream>;
+}
+
+/** Counts `work` until it has ended. */
+export async function inFlightOf<T>({ inFlight }: Pick<InFlight, 'inFlight'>, work: Promise<T>): Promise<T> {
+  inFlight.add(work);
+  try {
+    return await work;
+  } finally {
+    inFlight.delete(work);
+  }
 }
 
 /** How long what is in flight may take to end by itself before it is cancelled. */
@@ -34,9 +44,9 @@ export async function awaitInFlight<T>(
   abort: Abort,
 ): Promise<Result<T>> {
   try {
-    // What is awaited may start more.
     while (inFlight.size > 0) {
-      const ended = Promise.all(inFlight);
+      // What is awaited may start more: a connection its statement, for one.
+      const ended = Promise.all(inFlight).then(() => setImmediate());
       await (abort.aborted === undefined ? ended : Promise.race([ended, abort.aborted]));
     }
     return result;

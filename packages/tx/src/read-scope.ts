@@ -3,7 +3,7 @@ import { whileBusy } from './busy.js';
 import { heldConnections } from './context.js';
 import type { Core } from './core.js';
 import { isDomainViolationError, isTransactionClosedError, TransactionClosedError } from './errors.js';
-import { settleReadStreams } from './in-flight.js';
+import { inFlightOf, settleReadStreams } from './in-flight.js';
 import type { Connection, KnexClient, QueryObject } from './knex-port.js';
 import { destroyConnection, leaseConnection, returnConnection } from './lease.js';
 import type { ReadScope } from './scope.js';
@@ -53,12 +53,7 @@ export async function sendRead(
   const sent = repeatable
     ? sendOrFallBack(core, scope, connection, send)
     : send(scope.leases.get(connection)?.client ?? core.client, connection);
-  scope.inFlight.add(sent);
-  try {
-    return await sent;
-  } finally {
-    scope.inFlight.delete(sent);
-  }
+  return inFlightOf(scope, sent);
 }
 
 /** Cancels what runs, after a timeout, an abort, or the end of a scope that did not wait for it. */

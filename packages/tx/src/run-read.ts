@@ -1,5 +1,6 @@
 import { createAbort, type Abort } from './abort.js';
-import { outcomeOf, type Result, type Work } from './call.js';
+import { outcomeOf, type Work } from './call.js';
+import type { Result } from './result.js';
 import { publishSettled } from './channels.js';
 import { currentContext, currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';

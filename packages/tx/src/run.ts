@@ -1,5 +1,6 @@
 import { createAbort, type Abort } from './abort.js';
-import { callInScope, type Result, type Work } from './call.js';
+import { callInScope, type Work } from './call.js';
+import type { Result } from './result.js';
 import { publishRetried, publishSettled, type TxSettledEvent } from './channels.js';
 import { currentContext, currentFrame, heldConnections } from './context.js';
 import type { Core } from './core.js';

@@ -1,6 +1,7 @@
 import { PropagationError, TransactionHijackedError, UnexpectedRollbackError } from './errors.js';
 import type { Engine } from './engine.js';
 import { messageOf } from './error-message.js';
+import { inFlightOf } from './in-flight.js';
 import { execute, type QueryObject } from './knex-port.js';
 import { mayWrite } from './statement.js';
 import { closedScopeError, type Physical, type Scope, type TxLevel } from './scope.js';
@@ -32,12 +33,7 @@ export async function sendStatement(
     poisonPhysical(physical, hijacked);
     throw hijacked;
   });
-  scope.inFlight.add(sent);
-  try {
-    return await sent;
-  } finally {
-    scope.inFlight.delete(sent);
-  }
+  return inFlightOf(scope, sent);
 }
 
 export function poisonPhysical(physical: Physical, error: Error, lost = false): void {

@@ -1,5 +1,5 @@
 import type { Abort } from './abort.js';
-import type { Result } from './call.js';
+import type { Result } from './result.js';
 import type { Engine } from './engine.js';
 import { TransactionTimeoutError } from './errors.js';
 import type { RunOptions } from './options.js';

@@ -1,31 +1,11 @@
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createTransactionManager,
-  isAfterCommitError,
-  type RunOptions,
-  type TransactionManager,
-} from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { describe, expect, it } from 'vitest';
+import { isAfterCommitError, type RunOptions } from '../src/index.js';
+import { engines, labels, useEntries } from './support/databases.js';
 
-/** More of it: options.test.ts, decorators.test.ts, and what a closed manager refuses in scopes.test.ts. */
+/** More of it: options, decorators, streams and close, in the tests named so. */
 describe.each(engines)('bad input on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
+  const { knex, tm, add } = useEntries(engine, { name: 'bad input' });
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'bad input', primary: knex });
-    return () => tm.close();
-  });
-
-  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
   /** In an array, for `undefined` can be thrown too. */
   const thrownBy = (promise: Promise<unknown>) =>
     promise.then(
@@ -99,13 +79,5 @@ describe.each(engines)('bad input on %s', (engine) => {
       expect(called).toBe(false);
     }
     expect(knex.client.pool.numUsed()).toBe(0);
-  });
-
-  it('close() may be called twice, and at once', async () => {
-    const running = tm.run(() => add('kept'));
-    await Promise.all([tm.close(), tm.close()]);
-    await tm.close();
-    await running;
-    expect(await labels(knex)).toEqual(['kept']);
   });
 });

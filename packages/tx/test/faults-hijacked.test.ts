@@ -1,35 +1,12 @@
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createTransactionManager,
-  isTransactionHijackedError,
-  type TransactionManager,
-} from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { describe, expect, it } from 'vitest';
+import { isTransactionHijackedError } from '../src/index.js';
+import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 /** The sixth fault of the design page; the others are in faults.test.ts. */
 describe.each(engines)('the faults of plain knex on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
-
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'faults', primary: knex });
-    return () => tm.close();
-  });
+  const { knex, tm } = useEntries(engine, { name: 'faults' });
 
   const add = (label: string) => tm.db('entry').insert({ label });
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
 
   describe('6: SQL that ends the transaction', () => {
     it('plain knex believes its rollback undid what a raw COMMIT kept', async () => {

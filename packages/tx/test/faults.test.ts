@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   createTransactionManager,
   isDanglingQueryError,
@@ -10,34 +10,16 @@ import {
   isUnexpectedRollbackError,
   type TransactionManager,
 } from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 /**
  * The faults of the design page: each first with plain knex, as a document, then with the manager.
- * The sixth is in faults-hijacked.test.ts, the seventh and eighth in connections.test.ts, the ninth in scopes.test.ts.
+ * The sixth is in faults-hijacked.test.ts, the seventh and eighth in faults-connection.test.ts, the ninth in faults-joining.test.ts.
  */
 describe.each(engines)('the faults of plain knex on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
-
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'faults', primary: knex, gateTimeoutMs: 200 });
-    return () => tm.close();
-  });
+  const { database, knex, tm } = useEntries(engine, { name: 'faults', gateTimeoutMs: 200 });
 
   const add = (label: string) => tm.db('entry').insert({ label });
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
 
   if (engine === 'postgres')
     describe('1: a swallowed error, then COMMIT', () => {
@@ -268,7 +250,25 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
     });
   });
 
-  if (engine !== 'sqlite')
+  if (engine === 'sqlite')
+    describe('5: REQUIRES_NEW beside the one writer', () => {
+      it('plain knex waits until the pool gives up', async () => {
+        const single = database.pool({ acquireConnectionTimeout: 300 });
+        const reason = await reasonOf(
+          single.transaction(async () => single.transaction(async (second) => second.raw('select 1'))),
+        );
+        expect(reason).toMatchObject({ name: 'KnexTimeoutError' });
+      });
+
+      it('tm.run refuses it at once', async () => {
+        const started = performance.now();
+        const reason = await reasonOf(tm.run(() => tm.run({ propagation: 'REQUIRES_NEW' }, async () => {})));
+        expect(isPoolDeadlockError(reason)).toBe(true);
+        expect(performance.now() - started).toBeLessThan(2_000);
+        expect(knex.client.pool.numUsed()).toBe(0);
+      });
+    });
+  else
     describe('5: REQUIRES_NEW as often as the pool is big', () => {
       it('plain knex waits until the pool gives up', async () => {
         const small = database.pool({ pool: { min: 0, max: 2 }, acquireConnectionTimeout: 300 });
@@ -302,6 +302,28 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
           await tm.close();
         },
       );
+
+      it('whatever mixture of depths comes at once, in one flow or in many, none waits for ever', async () => {
+        const small = database.pool({ pool: { min: 0, max: 4 }, acquireConnectionTimeout: 15_000 });
+        const tm = createTransactionManager({ name: 'mixture', primary: small, maxDepth: 3 });
+        const levels = async (depth: number): Promise<number> => {
+          await tm.db.raw('select 1');
+          if (depth === 1) return 1;
+          // Two at once inside the same outer transaction.
+          const inner = [depth - 1, 1].map((next) =>
+            tm.run({ propagation: 'REQUIRES_NEW' }, () => levels(next)),
+          );
+          return 1 + (await Promise.all(inner)).reduce((sum, count) => sum + count, 0);
+        };
+        const depths = Array.from({ length: 24 }, (_, index) => 1 + (index % 3));
+        const counts = await Promise.all([
+          ...depths.map((depth) => tm.run(() => levels(depth))),
+          ...depths.map(() => tm.read(async () => tm.db.raw('select 1'))),
+        ]);
+        expect(counts.slice(0, 24)).toEqual(depths.map((depth) => 2 * depth - 1));
+        expect(small.client.pool.numUsed()).toBe(0);
+        await tm.close();
+      });
 
       it('a pool of one refuses at once', async () => {
         const single = database.pool({ pool: { min: 0, max: 1 } });

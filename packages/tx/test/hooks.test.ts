@@ -1,37 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createTransactionManager,
-  isAfterCommitError,
-  isPropagationError,
-  isUnexpectedRollbackError,
-  type TransactionManager,
-} from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { describe, expect, it } from 'vitest';
+import { isAfterCommitError, isPropagationError, isUnexpectedRollbackError } from '../src/index.js';
+import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 describe.each(engines)('hooks and rollback rules on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
+  const { knex, tm, add } = useEntries(engine, { name: 'scopes' });
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'scopes', primary: knex });
-    return () => tm.close();
-  });
-
-  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
   const boom = new Error('boom');
 
   describe('hooks', () => {

@@ -1,40 +1,18 @@
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   createTestTransaction,
-  createTransactionManager,
   isPropagationError,
   isUnexpectedRollbackError,
   ReadOnly,
   type Propagation,
-  type TransactionManager,
 } from '../src/index.js';
 import { mayWrite } from '../src/statement.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 describe.each(engines)('tm.read inside a transaction that writes on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
+  const { knex, tm, add } = useEntries(engine, { name: 'joined' });
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'joined', primary: knex });
-    return () => tm.close();
-  });
-
-  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
   const names = () => tm.db('entry').orderBy('id').pluck('label');
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
 
   it('sees what the transaction wrote, and the transaction writes on after it', async () => {
     await tm.run(async () => {

@@ -1,63 +1,21 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import {
   createTransactionManager,
   isPropagationError,
   isTransactionClosedError,
   transactional,
-  type TransactionManager,
 } from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 describe.each(engines)('scopes on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
+  const { database, knex, tm, add } = useEntries(engine, { name: 'scopes' });
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
-  beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'scopes', primary: knex });
-    return () => tm.close();
-  });
-
-  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
   const boom = new Error('boom');
 
   describe('what does not fit', () => {
-    it('durable throws unless outermost', async () => {
-      expect(await tm.run({ durable: true }, async () => 'outermost')).toBe('outermost');
-      const reason = await reasonOf(tm.run(() => tm.run({ durable: true }, async () => {})));
-      expect(isPropagationError(reason)).toBe(true);
-    });
-
-    it('an inner call cannot change the isolation, but may repeat it', async () => {
-      // SQLite has no other level; a snapshot is one that cannot join there either.
-      const other = engine === 'sqlite' ? [] : (['REQUIRED', 'NESTED', 'MANDATORY'] as const);
-      await tm.run({ isolation: 'serializable' }, async () => {
-        expect(await tm.run({ isolation: 'serializable' }, async () => 'joined')).toBe('joined');
-        for (const propagation of other) {
-          const reason = await reasonOf(
-            tm.run({ propagation, isolation: 'repeatable read' }, async () => {}),
-          );
-          expect(isPropagationError(reason)).toBe(true);
-        }
-        expect(isPropagationError(await reasonOf(tm.read({ snapshot: true }, async () => {})))).toBe(true);
-      });
-    });
-
     it.each(['REQUIRED', 'REQUIRES_NEW', 'NESTED'] as const)(
       'tm.run %s inside a snapshot throws',
       async (propagation) => {
@@ -80,14 +38,6 @@ describe.each(engines)('scopes on %s', (engine) => {
       await manager.run(async () => {});
       expect(single.client.pool.numUsed()).toBe(0);
       await manager.close();
-    });
-
-    it('close() inside a scope of its own does not wait for itself', async () => {
-      await tm.run(async () => {
-        await tm.close();
-        await add('kept');
-      });
-      expect(await labels(knex)).toEqual(['kept']);
     });
 
     it('tm.run({ readOnly: true }) inside a transaction throws, tm.read joins it', async () => {
@@ -121,25 +71,6 @@ describe.each(engines)('scopes on %s', (engine) => {
         late = delay(10).then(() => reasonOf(tm.db('entry').then(() => {})));
       });
       expect(isTransactionClosedError(await late)).toBe(true);
-    });
-
-    it('a closed manager refuses everything and has waited for what ran', async () => {
-      let ended = false;
-      const running = tm.run(async () => {
-        await delay(30);
-        await add('kept');
-        ended = true;
-      });
-      await tm.close();
-      expect(ended).toBe(true);
-      await running;
-      for (const call of [
-        () => tm.run(async () => {}),
-        () => tm.read(async () => {}),
-        () => tm.db('entry').then(() => {}),
-      ])
-        expect(isTransactionClosedError(await reasonOf(call()))).toBe(true);
-      expect(await labels(knex)).toEqual(['kept']);
     });
   });
 
@@ -244,25 +175,5 @@ describe.each(engines)('scopes on %s', (engine) => {
       { name: 'scopes', mode: 'read', outcome: 'committed', durationMs: expect.any(Number), attempts: 1 },
     ]);
     expect(recorded.events.every(({ payload }) => Object.isFrozen(payload))).toBe(true);
-  });
-
-  it('tm.db has nothing that begins or ends a transaction or the pool', () => {
-    for (const name of [
-      'transaction',
-      'transactionProvider',
-      'commit',
-      'rollback',
-      'destroy',
-      'initialize',
-      'savepoint',
-    ])
-      expect({ name, there: name in tm.db }).toEqual({ name, there: false });
-    // @ts-expect-error -- and neither do the types
-    expect(tm.db.transaction).toBeUndefined();
-    // @ts-expect-error
-    expect(tm.db.destroy).toBeUndefined();
-    const { client } = tm.db as unknown as { client: { destroy(): void; transaction(): void } };
-    expect(() => client.destroy()).toThrow(expect.objectContaining({ code: 'KIT_TX_HIJACKED' }));
-    expect(() => client.transaction()).toThrow(expect.objectContaining({ code: 'KIT_TX_HIJACKED' }));
   });
 });

@@ -50,6 +50,32 @@ describe('SQLite with several connections in one process', () => {
     expect((await labels(knex)).toSorted()).toEqual(['autocommitted', 'ours', 'theirs']);
   });
 
+  it('a function that waits beyond timeoutMs is rolled back, and the next writer does not wait for it', async () => {
+    let late: Promise<unknown> | undefined;
+    const reason = await tm
+      .run({ timeoutMs: 100 }, async () => {
+        await add('undone');
+        late = delay(400).then(() => add('late'));
+        await late;
+      })
+      .catch((error: unknown) => error);
+    expect(reason).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+    await tm.run(() => add('next'));
+    await expect(late).rejects.toBeInstanceOf(Error);
+    expect(await labels(knex)).toEqual(['next']);
+  });
+
+  it('waiting for the one writer counts in timeoutMs', async () => {
+    const held = await other.transaction();
+    await held('entry').insert({ label: 'theirs' });
+    await expect(tm.run({ timeoutMs: 100 }, () => add('never'))).rejects.toMatchObject({
+      code: 'KIT_TX_TIMEOUT',
+    });
+    await held.rollback();
+    await tm.run(() => add('next'));
+    expect(await labels(knex)).toEqual(['next']);
+  });
+
   it('plain knex on the same pool keeps its busy_timeout', async () => {
     await add('a');
     await tm.run(() => add('b'));
@@ -77,66 +103,5 @@ describe('SQLite with several connections in one process', () => {
     await manager.run(async () => Promise.reject(new Error('x'))).catch(() => {});
     expect(await manager.read(() => manager.db('entry').pluck('label'))).toEqual(['kept']);
     await manager.close();
-  });
-
-  describe('with a deferred foreign key', () => {
-    let strict: Knex;
-    let manager: TransactionManager;
-    const hooks: string[] = [];
-
-    beforeEach(async () => {
-      hooks.length = 0;
-      strict = database.pool({ connection: { filename: `${database.url}.deferred` } });
-      await strict.raw('pragma foreign_keys = on');
-      await strict.schema.dropTableIfExists('child');
-      await strict.schema.dropTableIfExists('parent');
-      await strict.raw('create table parent (id integer primary key)');
-      await strict.raw(
-        'create table child (id integer references parent (id) deferrable initially deferred)',
-      );
-      manager = createTransactionManager({ name: 'deferred', primary: strict });
-      return () => manager.close();
-    });
-
-    const orphan = async () => {
-      manager.afterCommit(() => hooks.push('commit'));
-      manager.afterRollback(() => hooks.push('rollback'));
-      await manager.db('child').insert({ id: 99 });
-    };
-
-    it('a COMMIT that it fails rejects, with afterRollback only, and the connection is free again', async () => {
-      await expect(manager.run(orphan)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_FOREIGNKEY' });
-      expect(hooks).toEqual(['rollback']);
-      expect(await strict('child')).toEqual([]);
-      expect(strict.client.pool.numUsed()).toBe(0);
-      await manager.run(async () => void (await manager.db('parent').insert({ id: 1 })));
-      expect(await strict('parent').pluck('id')).toEqual([1]);
-    });
-
-    it('what is whole at COMMIT is committed, whatever the order', async () => {
-      await manager.run(async () => {
-        await orphan();
-        await manager.db('parent').insert({ id: 99 });
-      });
-      expect(hooks).toEqual(['commit']);
-      expect(await strict('child').pluck('id')).toEqual([99]);
-    });
-
-    it('a nested scope that leaves an orphan fails the outer COMMIT; one that is undone does not', async () => {
-      await expect(manager.run(() => manager.run({ propagation: 'NESTED' }, orphan))).rejects.toMatchObject({
-        code: 'SQLITE_CONSTRAINT_FOREIGNKEY',
-      });
-      await manager.run(async () => {
-        await manager
-          .run({ propagation: 'NESTED' }, async () => {
-            await orphan();
-            throw new Error('undone');
-          })
-          .catch(() => {});
-        await manager.db('parent').insert({ id: 2 });
-      });
-      expect(await strict('parent').pluck('id')).toEqual([2]);
-      expect(await strict('child')).toEqual([]);
-    });
   });
 });
