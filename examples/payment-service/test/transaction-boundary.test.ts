@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTransactionManager } from '@kit/tx';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { booking } from '../src/domain/ledger/ledger.ts';
 import { createPayment } from '../src/domain/payment/payment.ts';
 import { homeOf, migrate, openDatabase } from '../src/infrastructure/database.ts';
@@ -73,25 +73,4 @@ it('what several repositories wrote is undone together when the use case fails',
   await tm.close();
   await knex.destroy();
   rmSync(folder, { recursive: true });
-});
-
-describe('the guide on transactions', () => {
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
-  const guide = readFileSync(join(root, 'docs/guides/transactions.md'), 'utf8');
-  const excerpts = [
-    ...guide.matchAll(/```ts no-check\n\/\/ (examples\/\S+)\n([^`]*(?:`[^`]+`[^`]*)*?)```/g),
-  ].map(([, path, text]) => ({
-    path: path!,
-    lines: text!.split('\n').filter((line) => /[^\s/…]/.test(line)),
-  }));
-
-  it('shows this service', () => expect(excerpts.length).toBeGreaterThanOrEqual(6));
-
-  it.each(excerpts)('shows $path as it is', ({ path, lines }) => {
-    let source = readFileSync(join(root, path), 'utf8');
-    for (const line of lines) {
-      expect(source).toContain(line);
-      source = source.slice(source.indexOf(line) + line.length);
-    }
-  });
 });
