@@ -139,6 +139,8 @@ function countTransactions(position: string): bigint {
     const [source = '', ...ranges] = part.trim().split(':');
     if (ranges.length === 0) count += BigInt(source.split('-').at(-1) ?? 0);
     for (const range of ranges) {
+      // MySQL 8.3 may put a tag before them.
+      if (!/^\d/.test(range)) continue;
       const [first = '0', last = first] = range.split('-');
       count += BigInt(last) - BigInt(first) + 1n;
     }

@@ -9,7 +9,7 @@ import {
   isUnexpectedRollbackError,
   type TransactionManager,
 } from '../src/index.js';
-import { labels, resetEntries } from './support/databases.js';
+import { labels, reasonOf, resetEntries } from './support/databases.js';
 import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
 
 const log = { warn() {}, error() {}, debug() {}, deprecate() {} };
@@ -52,11 +52,6 @@ describe.each(kinds)('connections that fail, on %s', (kind) => {
   });
 
   const add = async (label: string) => void (await tm.db('entry').insert({ label }));
-  const reasonOf = (promise: Promise<unknown>) =>
-    promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
   const sleep = () => tm.db.raw(kind === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
 
   it('cut in the middle: a swallowed failure is no commit, and the pool recovers', async () => {

@@ -1,27 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Knex } from 'knex';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createTransactionManager, isDomainViolationError, type TransactionManager } from '../src/index.js';
-import { engines, openDatabase, type TestDatabase } from './support/databases.js';
-
-const reasonOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+import { engines, reasonOf, useDatabase } from './support/databases.js';
 
 describe.each(engines)('the domain guard on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let home: string;
+  const database = useDatabase(engine);
+  const knex = database.pool();
+  const home = { postgres: 'postgres', mysql: 'kit', sqlite: engine === 'sqlite' ? database.url : '' }[
+    engine
+  ];
   const managers: TransactionManager[] = [];
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-    home = { postgres: 'postgres', mysql: 'kit', sqlite: database.url }[engine];
-  });
-  afterAll(() => database.close());
   afterEach(async () => {
     vi.unstubAllEnvs();
     for (const tm of managers.splice(0)) await tm.close();

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Knex } from 'knex';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasServer, startRedis, type TestServer } from 'kit-tooling/servers';
 import {
@@ -8,15 +7,8 @@ import {
   createTransactionManager,
   isLeaseLostError,
   isLockUnavailableError,
-  type TransactionManager,
 } from '../src/index.js';
-import { engines, openDatabase, type TestDatabase } from './support/databases.js';
-
-const reasonOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+import { engines, reasonOf, useDatabase } from './support/databases.js';
 
 describe.runIf(hasServer('redis'))('createLock', () => {
   let server: TestServer;
@@ -111,19 +103,8 @@ describe.runIf(hasServer('redis'))('createLock', () => {
 });
 
 describe.each(engines)('tm.advisoryLock on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
-
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-    tm = createTransactionManager({ name: 'locked', primary: knex });
-  });
-  afterAll(async () => {
-    await tm.close();
-    await database.close();
-  });
+  const tm = createTransactionManager({ name: 'locked', primary: useDatabase(engine).pool() });
+  afterAll(() => tm.close());
 
   it('lets one in at a time, until its transaction has ended, also when that fails', async () => {
     let inside = 0;

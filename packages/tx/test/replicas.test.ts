@@ -2,6 +2,8 @@ import { copyFileSync } from 'node:fs';
 import knexFactory, { type Knex } from 'knex';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hasServer, startMariaDb, startPostgres, type TestServer } from 'kit-tooling/servers';
+import { mysqlEngine } from '../src/engine-mysql.js';
+import { postgresEngine } from '../src/engine-postgres.js';
 import { createTransactionManager, runWithReadYourWrites, type TransactionManager } from '../src/index.js';
 import { openDatabase, resetEntries } from './support/databases.js';
 import { startStandby } from './support/replication.js';
@@ -265,5 +267,25 @@ describe('replicas of SQLite', () => {
     );
     await foreign.destroy();
     await database.close();
+  });
+});
+
+describe('positions in a log', () => {
+  it.each([
+    [mysqlEngine, '', 0n],
+    [mysqlEngine, '0-1-42', 42n],
+    [mysqlEngine, '0-1-42,1-7-3', 45n],
+    [mysqlEngine, '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5', 5n],
+    [
+      mysqlEngine,
+      '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7:9-10,\n4e11fa47-71ca-11e1-9e33-c80aa9429562:3',
+      9n,
+    ],
+    [mysqlEngine, '3e11fa47-71ca-11e1-9e33-c80aa9429562:tag_1:1-5', 5n],
+    [postgresEngine, '0/0', 0n],
+    [postgresEngine, '1/0', 0x1_0000_0000n],
+    [postgresEngine, '16/B374D848', 0x16_b374_d848n],
+  ])('%# is ordered by what it counts', (engine, position, count) => {
+    expect(engine.replayed!.measure(position)).toBe(count);
   });
 });

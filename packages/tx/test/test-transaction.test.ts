@@ -1,38 +1,22 @@
-import type { Knex } from 'knex';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   createTestTransaction,
-  createTransactionManager,
   isAfterCommitError,
   isPropagationError,
   isUnexpectedRollbackError,
   type TestTransaction,
-  type TransactionManager,
 } from '../src/index.js';
-import { engines, labels, openDatabase, resetEntries, type TestDatabase } from './support/databases.js';
+import { engines, labels, useEntries } from './support/databases.js';
 
 describe.each(engines)('createTestTransaction on %s', (engine) => {
-  let database: TestDatabase;
-  let knex: Knex;
-  let tm: TransactionManager;
+  const { knex, tm, add } = useEntries(engine);
   let test: TestTransaction;
 
-  beforeAll(async () => {
-    database = await openDatabase(engine);
-    knex = database.pool();
-  });
-  afterAll(() => database.close());
   beforeEach(async () => {
-    await resetEntries(knex);
-    tm = createTransactionManager({ name: 'tested', primary: knex });
     test = await createTestTransaction(tm);
-    return async () => {
-      await test.rollback();
-      await tm.close();
-    };
+    return () => test.rollback();
   });
 
-  const add = async (label: string) => void (await tm.db('entry').insert({ label }));
   const seen = () => tm.db('entry').orderBy('id').pluck('label');
 
   it('undoes everything in the end, inside and outside of tm.run', async () => {
