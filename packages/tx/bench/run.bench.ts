@@ -1,7 +1,5 @@
-import { ClsPluginTransactional, TransactionHost } from '@nestjs-cls/transactional';
-import { NestFactory } from '@nestjs/core';
+import { TransactionHost, type TransactionalAdapter } from '@nestjs-cls/transactional';
 import type { Knex } from 'knex';
-import { ClsModule } from 'nestjs-cls';
 import { defineBench } from 'kit-tooling/bench';
 import { createTransactionManager } from '../src/index.ts';
 import { sharedPostgres } from './database.ts';
@@ -33,7 +31,7 @@ export default defineBench({
         });
     },
     '@nestjs-cls/transactional': async () => {
-      const host = await transactionHost(await postgres());
+      const host = transactionHost(await postgres());
       return () =>
         host.withTransaction(async () => {
           const { balance } = await host.tx('account').where({ id: 7 }).first();
@@ -43,29 +41,19 @@ export default defineBench({
   },
 });
 
-type KnexAdapter = ReturnType<typeof adapterOf>;
+type KnexAdapter = TransactionalAdapter<Knex, Knex, Knex.TransactionConfig>;
 
-function adapterOf(connection: Knex) {
-  return {
-    connection,
-    optionsFactory: (knex: Knex) => ({
-      wrapWithTransaction: (
-        options: Knex.TransactionConfig,
-        fn: () => Promise<unknown>,
-        setTx: (tx?: Knex) => void,
-      ) =>
-        knex.transaction((trx) => {
-          setTx(trx);
-          return fn();
-        }, options),
-      getFallbackInstance: () => knex,
-    }),
-  };
-}
-
-async function transactionHost(knex: Knex): Promise<TransactionHost<KnexAdapter>> {
-  const plugin = new ClsPluginTransactional({ adapter: adapterOf(knex) });
-  const module = { module: class {}, imports: [ClsModule.forRoot({ plugins: [plugin] })] };
-  await NestFactory.createApplicationContext(module, { logger: false });
-  return TransactionHost.getInstance<KnexAdapter>();
+function transactionHost(knex: Knex): TransactionHost<KnexAdapter> {
+  return new TransactionHost<KnexAdapter>({
+    connectionName: undefined,
+    enableTransactionProxy: false,
+    defaultTxOptions: {},
+    extraProviderTokens: [],
+    getFallbackInstance: () => knex,
+    wrapWithTransaction: (options, fn, setTx) =>
+      knex.transaction((trx) => {
+        setTx(trx);
+        return fn();
+      }, options),
+  });
 }
