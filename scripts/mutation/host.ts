@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type RunnerTestCase, type RunnerTestFile, type RunnerTestSuite, TestRunner } from 'vitest';
 import { openChannel, type Reply, type Request, type TestOutcome } from './protocol.ts';
 
@@ -42,7 +43,8 @@ export function serve(): Promise<void> {
 
 async function runTeardown(teardown: () => unknown): Promise<void> {
   try {
-    await teardown();
+    // A mutant may wait for ever here too.
+    await Promise.race([Promise.resolve(teardown()), delay(5_000)]);
   } catch {
     // A mutant may have broken what is torn down here.
   }
