@@ -1,4 +1,4 @@
-import type { ConnectionOptions, Queue } from 'bullmq';
+import type { ConnectionOptions, JobsOptions, Queue } from 'bullmq';
 import { Queue as BullQueue, Worker } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRounds } from './rounds.js';
@@ -100,7 +100,7 @@ export function createBullmqDispatch(options: BullmqDispatchOptions): BullmqDisp
           let isReached = true;
           for (const id of await handlers.sweep()) {
             if (closed) return false;
-            isReached &&= await Promise.race([messages.send(id, 0), delay(SEND_MS, false, { ref: false })]);
+            isReached &&= await Promise.race([messages.sweepUp(id), delay(SEND_MS, false, { ref: false })]);
             if (!isReached) await handlers.resume(id);
           }
         } catch (error) {
@@ -125,6 +125,7 @@ export function createBullmqDispatch(options: BullmqDispatchOptions): BullmqDisp
     for (const one of [worker, queue]) one.disconnect().catch(report);
   }
 }
+
 /** Messages that may wait for the first connection to a Redis that is away. */
 const MAX_UNANSWERED = 10_000;
 const SEND_MS = 1_000;
@@ -136,22 +137,26 @@ function createMessages(queue: Queue, report: (error: unknown) => void) {
   let isFailing = false;
   return {
     isFailing: () => isFailing,
-    async send(id: string, delayMs: number): Promise<boolean> {
-      // BullMQ waits for the first connection however long it takes.
-      if (unanswered >= MAX_UNANSWERED) return false;
-      unanswered += 1;
-      try {
-        await queue.add('saga', { id }, { delay: Math.ceil(delayMs) });
-        isFailing = false;
-      } catch (error) {
-        if (!isFailing) report(error);
-        isFailing = true;
-      } finally {
-        unanswered -= 1;
-      }
-      return !isFailing;
-    },
+    send: (id: string, delayMs: number) => send(id, { delay: Math.ceil(delayMs) }),
+    /** What an earlier sweep found, here or elsewhere, and nobody has looked at yet is not added again. */
+    sweepUp: (id: string) => send(id, { deduplication: { id: `sweep-${id}` } }),
   };
+
+  async function send(id: string, options: JobsOptions): Promise<boolean> {
+    // BullMQ waits for the first connection however long it takes.
+    if (unanswered >= MAX_UNANSWERED) return false;
+    unanswered += 1;
+    try {
+      await queue.add('saga', { id }, options);
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing) report(error);
+      isFailing = true;
+    } finally {
+      unanswered -= 1;
+    }
+    return !isFailing;
+  }
 }
 
 /** A message for a Redis that is away must not pile up in memory; the sweep makes it unnecessary. */

@@ -119,8 +119,9 @@ export function createIdempotency(tm: TransactionManager, options: IdempotencyOp
               `Idempotency key "${key}" was taken over by another process; its response counts`,
             );
           }
-          completed += 1;
+          // The first one too: a process that is replaced before its 500th must not leave the table growing.
           if (completed % 500 === 0 && !tm.isActive()) idempotency.purge().catch(() => {});
+          completed += 1;
         },
         letGo: () => clearInterval(heartbeat),
         async release() {

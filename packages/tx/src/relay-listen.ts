@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { coreOf, type TransactionManager } from './manager.js';
 
 /** The part of a pg connection that LISTEN needs; it is no member of the pool. */
@@ -26,13 +27,15 @@ export function listenForNotes(
   return async () => {
     closed = true;
     clearTimeout(retry);
-    await opening;
-    await connection?.end().catch(() => {});
+    // A server that does not answer must not hold up the end; a connection that comes later is ended then.
+    await Promise.race([opening, delay(1_000, undefined, { ref: false })]);
+    await Promise.race([connection?.end().catch(() => {}), delay(1_000, undefined, { ref: false })]);
   };
 
   async function open(): Promise<void> {
+    let opened: NotesConnection | undefined;
     try {
-      const opened = await rawConnection(tm);
+      opened = await rawConnection(tm);
       opened.on('notification', wake);
       opened.on('error', onError);
       opened.on('end', () => again(opened));
@@ -40,8 +43,10 @@ export function listenForNotes(
       await opened.query('LISTEN kit_outbox');
       // Notes that came before we listened are lost; what they told of is not.
       wake();
+      if (closed) await opened.end();
     } catch (error) {
       onError(error);
+      opened?.end().catch(() => {});
       again(connection);
     }
   }

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { openSession } from './database-session.js';
 import type { TransactionManager } from './manager.js';
 import { publishOutboxBacklog, publishOutboxPublished } from './outbox-channels.js';
-import { type ClaimedMessage, createRelayStore, type OutboxMessage } from './relay-store.js';
+import { type ClaimedMessage, createRelayStore, type OutboxMessage, type Published } from './relay-store.js';
 import { listenForNotes } from './relay-listen.js';
 import { onWake } from './relay-wake.js';
 import { createRounds } from './rounds.js';
@@ -58,12 +58,15 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
       await publishOutboxBacklog(async () => ({ name: tm.name, ...(await store.backlog()) }));
       // A plain look first, so that an idle relay locks nothing.
       if (closed || (await store.isIdle())) return false;
+      let published: Published | undefined;
       for (;;) {
         const token = randomUUID();
-        const claimed = await store.claim(token, settings.batchSize);
-        await deliver(token, await withoutDamaged(token, claimed));
-        // Behind a full batch there is surely more.
-        if (closed || claimed.length < settings.batchSize) return false;
+        const claimed = await store.claim(token, settings.batchSize, published);
+        published = await deliver(token, await withoutDamaged(token, claimed));
+        // Behind a full batch there is surely more, and its claim deletes this one.
+        if (!closed && claimed.length >= settings.batchSize) continue;
+        if (published) await store.delete(published);
+        return false;
       }
     } catch (error) {
       settings.onError(error);
@@ -94,15 +97,24 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
     return claimed.filter(({ damage }) => damage === undefined);
   }
 
-  /** New messages together; those that failed before one by one, so that a bad one cannot hold up the others. */
-  async function deliver(token: string, claimed: readonly ClaimedMessage[]): Promise<void> {
+  /**
+   * New messages together; those that failed before one by one, so that a bad one cannot hold up the others.
+   *
+   * @returns what still has to be deleted.
+   */
+  async function deliver(token: string, claimed: readonly ClaimedMessage[]): Promise<Published | undefined> {
     const suspects = new Set(claimed.filter(isRepeated).map(orderOf));
     const together = claimed.filter((one) => !suspects.has(orderOf(one)));
     const alone = claimed.filter((one) => suspects.has(orderOf(one)));
-    if (together.length > 0) await attempt(token, together);
+    const published =
+      together.length > 0 && (await attempt(token, together)) === 'published'
+        ? { token, rows: together.map(rowOf) }
+        : undefined;
+    if (alone.length === 0) return published;
+    if (published) await store.delete(published);
     const blocked = new Set<unknown>();
     let failures = 0;
-    for (const one of alone) {
+    for (const [n, one] of alone.entries()) {
       // Its predecessor waits; or three in a row failed, and it is the broker that is down, not the message.
       if (blocked.has(orderOf(one)) || failures >= 3) {
         blocked.add(orderOf(one));
@@ -119,22 +131,24 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
         });
         continue;
       }
-      await store.renew(token);
+      await store.renew(token, alone.slice(n).map(rowOf));
       const outcome = await attempt(token, [one]);
+      if (outcome === 'published') await store.delete({ token, rows: [one.row] });
       failures = outcome === 'published' ? 0 : failures + 1;
       if (outcome === 'waiting') blocked.add(orderOf(one));
     }
+    return undefined;
   }
 
   async function attempt(
     token: string,
     batch: readonly ClaimedMessage[],
   ): Promise<'published' | 'waiting' | 'abandoned'> {
-    const rows = batch.map(({ row }) => row);
+    const rows = batch.map(rowOf);
     const startedAt = performance.now();
     try {
       const messages = batch.map(({ message }) => message);
-      await callWithin(settings.leaseMs, never, () => settings.publish(messages));
+      await callWithin(settings.leaseMs, undefined, () => settings.publish(messages));
     } catch (error) {
       settings.onError(error);
       const tries = batch[0]!.message.attempt;
@@ -147,7 +161,6 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
       });
       return abandoned ? 'abandoned' : 'waiting';
     }
-    await store.delete(token, rows);
     const durationMs = performance.now() - startedAt;
     for (const [topic, of] of Map.groupBy(batch, ({ message }) => message.topic)) {
       publishOutboxPublished(() => ({ name: tm.name, topic, count: of.length, durationMs }));
@@ -161,7 +174,7 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
   }
 }
 
-const never = new AbortController().signal;
+const rowOf = ({ row }: ClaimedMessage) => row;
 
 const isRepeated = ({ message }: ClaimedMessage) => message.attempt > 1;
 

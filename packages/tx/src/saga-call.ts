@@ -8,7 +8,7 @@ import type { SagaErrorInfo } from './saga-plan.js';
  */
 export async function callWithin<T>(
   timeoutMs: number,
-  abandoned: AbortSignal,
+  abandoned: AbortSignal | undefined,
   call: (signal: AbortSignal) => T | Promise<T>,
 ): Promise<T> {
   const timeout = new AbortController();
@@ -16,10 +16,11 @@ export async function callWithin<T>(
     () => timeout.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
     timeoutMs,
   );
-  const signal = AbortSignal.any([timeout.signal, abandoned]);
+  const signal = abandoned ? AbortSignal.any([timeout.signal, abandoned]) : timeout.signal;
+  let giveUp = () => {};
   try {
     return await new Promise<T>((resolve, reject) => {
-      const giveUp = () => reject(signal.reason as Error);
+      giveUp = () => reject(signal.reason as Error);
       if (signal.aborted) return giveUp();
       signal.addEventListener('abort', giveUp, { once: true });
       // Through a promise, so that a synchronous throw is an outcome like any other.
@@ -29,6 +30,8 @@ export async function callWithin<T>(
     });
   } finally {
     clearTimeout(timer);
+    // A signal with a listener lives as long as those it follows: one left behind for every call would be a leak.
+    signal.removeEventListener('abort', giveUp);
   }
 }
 
@@ -86,9 +89,9 @@ const unknownNames = new Set(['TimeoutError', 'AbortError']);
 const unknownCodes =
   /^(ECONN\w*|EPIPE|UND_ERR_\w+|ETIMEDOUT|ESOCKETTIMEDOUT|ABORT_ERR|KIT_TIMEOUT|KIT_DEADLINE_EXCEEDED)$/;
 
-// PostgreSQL class 08, 57P0x and 53300; mysql2; SQLite; Node; kit's own.
+// PostgreSQL class 08, 57P0x, 53300 and a lock that was not free in time; mysql2; SQLite; Node; kit's own.
 const outageCodes =
-  /^(08\w{3}|57P0\d|53\d{3}|25P03|PROTOCOL_\w+|ER_(CON_COUNT_ERROR|SERVER_SHUTDOWN|CONNECTION_KILLED)|SQLITE_(BUSY|LOCKED|IOERR|FULL)\w*|ECONN\w*|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|40001|40P01|ER_LOCK_\w+|ER_CHECKREAD|KIT_TX_(COMMIT_OUTCOME_UNKNOWN|TIMEOUT|TRANSACTION_TIMEOUT|POOL_DEADLOCK))$/;
+  /^(08\w{3}|57P0\d|53\d{3}|25P03|55P03|PROTOCOL_\w+|ER_(CON_COUNT_ERROR|SERVER_SHUTDOWN|CONNECTION_KILLED)|SQLITE_(BUSY|LOCKED|IOERR|FULL)\w*|ECONN\w*|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|40001|40P01|ER_LOCK_\w+|ER_CHECKREAD|KIT_TX_(COMMIT_OUTCOME_UNKNOWN|TIMEOUT|TRANSACTION_TIMEOUT|POOL_DEADLOCK))$/;
 
 // pg and mysql2 have no code for a connection that broke under a query.
 const outageMessages = /connection (terminated|ended|error|lost)|not queryable|closed state|not open/i;

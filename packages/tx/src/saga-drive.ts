@@ -92,8 +92,12 @@ export async function recover(drive: Drive, error: SagaErrorInfo): Promise<void>
   const row = await throughOutages(drive.options.leaseMs, () => drive.store.find(drive.row.id));
   const moved = row && JSON.stringify(progressOf(row)) !== JSON.stringify(progressOf(drive.row));
   if (!moved) return park(drive, error);
-  drive.row = { ...row, fence: drive.row.fence };
-  if (isSettled(row.status)) drive.released = true;
+  const { fence } = drive.row;
+  drive.row = { ...row, fence };
+  if (!isSettled(row.status)) return undefined;
+  drive.released = true;
+  // Settled by our own COMMIT, whose answer got lost; others tell the channels of theirs.
+  if (row.fence === fence) publishSettled(drive, row.status, undefined);
   return undefined;
 }
 

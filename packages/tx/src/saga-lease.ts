@@ -39,9 +39,15 @@ export function holdLease(store: SagaStore, saga: SagaRow, leaseMs: number): Sag
     if (!(await store.renew(saga))) lose();
     renewedAt = askedAt;
   };
+  let renewing = false;
   const heartbeat = setInterval(() => {
+    // One at a time: a database that hangs must not collect them.
+    if (renewing) return;
+    renewing = true;
     // An outage decides nothing: the fence does, at the next write.
-    renew().catch(() => {});
+    renew()
+      .catch(() => {})
+      .finally(() => (renewing = false));
   }, leaseMs / 3);
   heartbeat.unref();
 

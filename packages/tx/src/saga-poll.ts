@@ -64,8 +64,11 @@ export function createSagaPoll(
         const [row] = closed ? [] : await store.claim(sagas, [id]);
         if (row) return follow(row);
         const found = await store.find(id);
-        // Somebody works on it, or it waits: look again when it is due.
-        if (found?.dueInMs !== undefined) schedule(id, Math.max(found.dueInMs, 10));
+        // Somebody works on it: look again when his lease ends. Whoever parked it has sent a message of its own, and
+        // with two of them every park would add one.
+        if (found?.dueInMs !== undefined && found.owner !== undefined) {
+          schedule(id, Math.max(found.dueInMs, 10));
+        }
         return undefined;
       },
     });

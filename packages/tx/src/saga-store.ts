@@ -145,11 +145,11 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       }, 'transaction');
     },
 
-    /** Extends the lease. */
+    /** Extends the lease, unless it was given back: a renewal that comes late must not put off the next attempt. */
     async renew(saga: SagaRow): Promise<boolean> {
       const changed = await session.write(() =>
-        sagas()
-          .where({ id: saga.id, fence: saga.fence })
+        held(saga)
+          .whereNotNull('owner')
           .update({ due_at: after(leaseMs) }),
       );
       return changed > 0;

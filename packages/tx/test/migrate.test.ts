@@ -35,8 +35,9 @@ describe.each(engines)('migrateTx on %s', (engine) => {
       { ...row, message_id: 'ä' },
       { ...row, message_id: 'Ä' },
       { ...row, message_id: 'a' },
+      { ...row, message_id: 'a ' },
     ]);
-    expect(await database.knex('kit_inbox')).toHaveLength(3);
+    expect(await database.knex('kit_inbox')).toHaveLength(4);
   });
 });
 

@@ -150,6 +150,24 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       await completed(sagas, id);
     });
 
+    it('sends no more messages for a saga that waits long than for one that does not', async () => {
+      let attempts = 0;
+      const saga = define(() => {
+        attempts += 1;
+        throw new Error('not yet');
+      });
+      const sagas = runner(saga, { leaseMs: 60 });
+      await sagas.start(saga, {});
+      const waiting = later(new Queue('sagas', { connection: connection() }));
+      let most = 0;
+      await eventually(async () => {
+        most = Math.max(most, await waiting.getJobCountByTypes('waiting', 'delayed', 'active'));
+        return attempts >= 40;
+      });
+      // One that wakes it, one that was to look after it at first, the sweep's schedule; and one on its way.
+      expect(most).toBeLessThanOrEqual(5);
+    });
+
     it('finds a saga by the sweep when Redis has lost its message', async () => {
       let broken = true;
       const saga = define(() => {
