@@ -162,7 +162,7 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       let most = 0;
       await eventually(async () => {
         most = Math.max(most, await waiting.getJobCountByTypes('waiting', 'delayed', 'active'));
-        return attempts >= 40;
+        return attempts >= 20;
       });
       // One that wakes it, one that was to look after it at first, the sweep's schedule; and one on its way.
       expect(most).toBeLessThanOrEqual(5);
