@@ -4,19 +4,30 @@ import { build } from 'tsup';
 
 const here = import.meta.dirname;
 
-/** One file a process instead of a compiler in each of hundreds of them; made anew by every test file. */
-export async function bundleProcesses(): Promise<{ service: string; partner: string; remove(): void }> {
+/** One file a process instead of a compiler in each of hundreds of them; gone when this process ends. */
+export async function bundleProcesses(): Promise<{ service: string; partner: string }> {
   // Inside this folder, so that drivers are found from there.
   const parent = join(here, 'node_modules/.bundles');
   mkdirSync(parent, { recursive: true });
   const outDir = mkdtempSync(join(parent, 'run-'));
+  process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
   await build({
     entry: [join(here, 'service.ts'), join(here, 'partner.ts')],
     outDir,
     format: 'esm',
     target: 'node22',
     outExtension: () => ({ js: '.mjs' }),
-    external: ['better-sqlite3', 'knex', 'mysql2', 'pg', 'zod'],
+    external: [
+      'better-sqlite3',
+      'knex',
+      'mysql2',
+      'pg',
+      'zod',
+      'express',
+      'fastify',
+      'reflect-metadata',
+      /^@nestjs\//,
+    ],
     noExternal: [/^@kit\//],
     esbuildOptions(options) {
       options.conditions = ['@kit/source'];
@@ -29,6 +40,5 @@ export async function bundleProcesses(): Promise<{ service: string; partner: str
   return {
     service: join(outDir, 'service.mjs'),
     partner: join(outDir, 'partner.mjs'),
-    remove: () => rmSync(outDir, { recursive: true, force: true }),
   };
 }

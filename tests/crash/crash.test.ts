@@ -3,4 +3,5 @@ import './kill-points.suite.ts';
 import './takeover.suite.ts';
 import './partner-faults.suite.ts';
 import './relay.suite.ts';
+import './http.suite.ts';
 import './random-kills.suite.ts';

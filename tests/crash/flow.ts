@@ -16,6 +16,8 @@ export interface PaymentInput {
   orderFault?: Fault | undefined;
   chargeFault?: Fault | undefined;
   failsBeforeCharge?: boolean | undefined;
+  /** The partner's undo does not work until it is mended. */
+  undoFault?: 'broken' | undefined;
   kill?: KillPoint | undefined;
 }
 
@@ -24,9 +26,10 @@ export interface RefundInput {
   payment: string;
   amount: number;
   fault?: Fault | undefined;
+  kill?: KillPoint | undefined;
 }
 
-const fault = z.enum(['declined', 'down', 'drop', 'slow', 'late', 'garbage']).optional();
+const fault = z.enum(['declined', 'down', 'drop', 'slow', 'late', 'garbage', 'twice']).optional();
 const kill = z.object({ at: z.string(), after: z.number() }).optional();
 const paymentInput = z.object({
   id: z.string(),
@@ -34,16 +37,17 @@ const paymentInput = z.object({
   orderFault: fault,
   chargeFault: fault,
   failsBeforeCharge: z.boolean().optional(),
+  undoFault: z.literal('broken').optional(),
   kill,
 });
-const refundInput = z.object({ id: z.string(), payment: z.string(), amount: z.number().int(), fault });
+const refundInput = z.object({ id: z.string(), payment: z.string(), amount: z.number().int(), fault, kill });
 
 export async function createTables(knex: Knex): Promise<void> {
   await knex.schema.createTable('payments', (table) => {
     table.string('id', 64).primary();
     table.integer('amount').notNullable();
     table.string('status', 16).notNullable();
-    table.string('reason', 500);
+    table.string('settlement', 64);
   });
   await knex.schema.createTable('refunds', (table) => {
     table.string('id', 64).primary();
@@ -56,6 +60,12 @@ export async function createTables(knex: Knex): Promise<void> {
     table.string('subject', 64).notNullable();
     table.string('account', 32).notNullable();
     table.integer('amount').notNullable();
+  });
+  await knex.schema.createTable('settlements', (table) => {
+    table.string('id', 64).primary();
+    table.integer('amount').notNullable();
+    table.integer('fee').notNullable();
+    table.string('status', 16).notNullable();
   });
   await knex.schema.createTable('notices', (table) => {
     table.string('subject', 64).notNullable();
@@ -102,7 +112,9 @@ export function defineFlow(
   };
   const take = (kind: string) => async (c: StepContext) => {
     reach(`undo-${kind}:calling`, c);
-    await ask(`undo/${kind}`, c.idempotencyKey.replace(/:undo$/, ''), c, {});
+    await ask(`undo/${kind}`, c.idempotencyKey.replace(/:undo$/, ''), c, {
+      fault: c.input.undoFault,
+    });
     reach(`undo-${kind}:answered`, c);
   };
   const unknown = (error: unknown) => (error as { garbage?: boolean }).garbage === true;
@@ -214,9 +226,11 @@ export function defineFlow(
           unknown,
         },
       ),
-      local('update', async ({ input }) => {
+      local('update', async (c) => {
+        const { input } = c;
         await tm.db('refunds').where({ id: input.id }).update({ status: 'refunded' });
         await post(input.id, 'merchant', 'customer', input.amount);
+        reach('refunded:written', c);
       }),
     ],
   });

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engines } from './database.ts';
-import type { KillPoint, PaymentInput } from './flow.ts';
-import { createWorld, eventually, type Instance, settled, type World } from './harness.ts';
+import type { KillPoint, PaymentInput, RefundInput } from './flow.ts';
+import { createWorld, type Instance, settled, type World } from './harness.ts';
 import { findings, nothing } from './invariants.ts';
+
+/** Times after which the machine is taken for dead, not loaded. */
+const patience = { timeout: 300_000 };
 
 const range = (at: string, from: number, to: number): KillPoint[] =>
   Array.from({ length: to - from + 1 }, (_, n) => ({ at, after: from + n }));
@@ -51,22 +54,14 @@ describe.each(engines)('kill -9 on %s', (engine) => {
   afterAll(() => world?.end());
 
   for (const [what, { input, points: kills, ends }] of Object.entries(points)) {
-    it(`around ${what}: one effect per key, and the saga ends ${ends}`, { timeout: 120_000 }, async () => {
+    it(`around ${what}: one effect per key, and the saga ends ${ends}`, patience, async () => {
       const ids = kills.map((_, n) => `${what.slice(4, 12)}-${n}`.replaceAll(' ', '-'));
-      const victims = kills.map((kill, n) => async () => {
-        const victim = await world.instance({ OBEYS: ids[n]!, POLL: '600000', LEASE: '3000' });
-        const missed = victim.pay({ id: ids[n]!, amount: 100, ...input, kill }).then<unknown, unknown>(
-          (saga) => ({ missed: kill, status: saga.status }),
-          // Gone, as it should be; or it lost its lease to a survivor on a machine under load.
-          (error: Error) => (error.message.startsWith('the instance is gone') ? victim.child.exited : error),
-        );
-        expect(await Promise.race([victim.child.exited, missed])).toMatchObject({ signal: 'SIGKILL' });
-      });
+      const victims = kills.map(
+        (kill, n) => () =>
+          dies(ids[n]!, (victim) => victim.pay({ id: ids[n]!, amount: 100, ...input, kill })),
+      );
       await atMost(3, victims);
-      await eventually(async () => {
-        const open = await world.knex('kit_saga').whereIn('status', ['running', 'compensating']).first();
-        return open === undefined;
-      });
+      await settled(world);
       // The rows of this test alone, one for each kill: none was lost, and what each ended as.
       const rows = (await world.knex('kit_saga').select('status', 'input')).filter((row) =>
         ids.includes(JSON.parse(row.input).id),
@@ -76,10 +71,77 @@ describe.each(engines)('kill -9 on %s', (engine) => {
     });
   }
 
+  it(
+    'around the refund and the update that follows it: it goes forward and leaves its message',
+    patience,
+    async () => {
+      const kills = [...range('refund:answered', 0, 3), ...range('refunded:written', 0, 2)];
+      await survivor.pay({ id: 'refunded', amount: kills.length * 10 });
+      const refunds = kills.map((kill, n): RefundInput => ({
+        id: `refund-${n}`,
+        payment: 'refunded',
+        amount: 10,
+        kill,
+      }));
+      await atMost(
+        3,
+        refunds.map((refund) => () => dies(refund.id, (victim) => victim.refund(refund))),
+      );
+      // One more than there is, while the killed ones are still under way.
+      const excess = await survivor.refund({ id: 'excess', payment: 'refunded', amount: 10 });
+      expect(excess).toMatchObject({ status: 'failed', error: { message: 'more than is left' } });
+      await settled(world);
+      expect(await world.knex('refunds').where({ status: 'refunded' })).toHaveLength(kills.length);
+      const messages: string[] = await world
+        .knex('kit_outbox')
+        .where('msg_key', 'like', 'refund-%')
+        .pluck('msg_key');
+      expect(messages.toSorted()).toEqual(refunds.map(({ id }) => id));
+      expect(await findings(world)).toEqual(nothing);
+    },
+  );
+
+  it('inside a settlement: all of it or nothing, and asked again it is made once', patience, async () => {
+    const kills = [
+      ...['processing', 'fee', 'net'].flatMap((at) => range(`settle:${at}`, 0, 1)),
+      ...range('settle:completed', 0, 1),
+    ];
+    const asked = kills.map((kill, n) => ({ id: `settlement-${n}`, payments: [`to-settle-${n}`], kill }));
+    for (const { payments } of asked) await survivor.pay({ id: payments[0]!, amount: 105 });
+    await atMost(
+      3,
+      asked.map((settlement) => () => dies(settlement.id, (victim) => victim.settle(settlement))),
+    );
+    expect(await findings(world)).toEqual(nothing);
+    for (const settlement of asked) expect(await survivor.settle(settlement)).toBe('completed');
+    expect(await world.knex('settlements').where({ status: 'completed' })).toHaveLength(asked.length);
+    // Another one of the same payment, and one that fails when everything is written: both are kept as failed.
+    expect(await survivor.settle({ id: 'again', payments: ['to-settle-0'] })).toBe('refused');
+    await survivor.pay({ id: 'unlucky', amount: 105 });
+    expect(
+      await survivor.settle({ id: 'unlucky-settlement', payments: ['unlucky'], failsAtTheEnd: true }),
+    ).toBe('refused');
+    expect(await world.knex('settlements').where({ status: 'failed' }).orderBy('id').pluck('id')).toEqual([
+      'again',
+      'unlucky-settlement',
+    ]);
+    expect(await findings(world)).toEqual(nothing);
+  });
+
   it('leaves nothing open', async () => {
-    expect(await settled(world)).toEqual({ completed: 25, compensated: 10 });
+    expect(await settled(world)).toEqual({ completed: 42, compensated: 10, failed: 1 });
     expect(await survivor.get('no-such-saga')).toBeUndefined();
   });
+
+  async function dies(id: string, ask: (victim: Instance) => Promise<unknown>): Promise<void> {
+    const victim = await world.instance({ OBEYS: id, POLL: '600000', LEASE: '3000' });
+    const missed = ask(victim).then<unknown, unknown>(
+      (answer) => ({ missed: id, answer }),
+      // Gone, as it should be; or it lost its lease to a survivor on a machine under load.
+      (error: Error) => (error.message.startsWith('the instance is gone') ? victim.child.exited : error),
+    );
+    expect(await Promise.race([victim.child.exited, missed])).toMatchObject({ signal: 'SIGKILL' });
+  }
 });
 
 async function atMost(size: number, jobs: (() => Promise<void>)[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorld, type Instance, settled, type World } from './harness.ts';
+import { engines } from './database.ts';
+import { createWorld, eventually, type Instance, settled, type World } from './harness.ts';
 import { findings, nothing } from './invariants.ts';
 import type { Fault } from './partner.ts';
 
@@ -24,6 +25,7 @@ const cases: { what: string; fault: Fault; at: 'order' | 'charge'; ends: 'comple
   },
   { what: 'is cut off after it acted: it is asked', fault: 'drop', at: 'charge', ends: 'completed' },
   { what: 'answers garbage after it acted: it is asked', fault: 'garbage', at: 'charge', ends: 'completed' },
+  { what: 'answers twice to one call: it acts once', fault: 'twice', at: 'charge', ends: 'completed' },
   { what: 'declines: it is believed', fault: 'declined', at: 'charge', ends: 'compensated' },
   {
     what: 'is slow before the pivot: what it did is undone',
@@ -45,12 +47,12 @@ const cases: { what: string; fault: Fault; at: 'order' | 'charge'; ends: 'comple
   },
 ];
 
-describe('a partner', () => {
+describe.each(engines)('a partner, with %s at home,', (engine) => {
   let world: World;
   let instance: Instance;
   const idOf = (fault: string, at: string) => `${fault}-${at}`;
   beforeAll(async () => {
-    world = await createWorld('postgres', 3_500);
+    world = await createWorld(engine, 3_500);
     // Long enough for whoever answers at all, also on a busy machine.
     instance = await world.instance({ TIMEOUT: '2500' });
     await Promise.all(
@@ -64,7 +66,7 @@ describe('a partner', () => {
       }),
     );
     await settled(world);
-  });
+  }, 120_000);
   afterAll(() => world?.end());
 
   it.each(cases)('that $what, and the saga is $ends', async ({ fault, at, ends }) => {
@@ -83,16 +85,61 @@ describe('a partner', () => {
 
   it('that is asked for more refunds at once than the payment is worth gives back no more than that', async () => {
     await instance.pay({ id: 'worth-100', amount: 100 });
-    const refunds = await Promise.all(
-      Array.from({ length: 6 }, (_, n) =>
-        instance.refund({ id: `refund-${n}`, payment: 'worth-100', amount: 30 }),
-      ),
+    // Two instances, and one of them is killed while it asks.
+    const other = await world.instance({ TIMEOUT: '2500' });
+    const asked = Array.from({ length: 8 }, (_, n) => ({
+      id: `refund-${n}`,
+      payment: 'worth-100',
+      amount: 30,
+    }));
+    const ask = (refund: (typeof asked)[number], n: number) =>
+      (n % 2 ? other : instance).refund(refund, refund.id).catch(() => undefined);
+    const answers = Promise.all(asked.map(ask));
+    await eventually(
+      async () => (await world.knex('refunds').where({ payment: 'worth-100' }).first()) !== undefined,
     );
+    await other.kill();
+    await answers;
+    // Asked again, as clients do that got no answer.
+    const refunds = await Promise.all(asked.map((refund) => instance.refund(refund, refund.id)));
     await settled(world);
-    expect(refunds.filter(({ status }) => status === 'completed')).toHaveLength(3);
-    expect(refunds.filter(({ status }) => status === 'failed')).toHaveLength(3);
-    expect(refunds.find(({ status }) => status === 'failed')!.error!.message).toBe('more than is left');
+    const ended = await Promise.all(refunds.map(async ({ id }) => (await instance.get(id))!));
+    expect(ended.filter(({ status }) => status === 'completed')).toHaveLength(3);
+    const refused = ended.filter(({ status }) => status === 'failed');
+    expect(refused.map(({ error }) => error!.message)).toEqual(
+      Array.from({ length: 5 }, () => 'more than is left'),
+    );
     expect(await findings(world)).toEqual(nothing);
+  });
+
+  it('that cannot undo leaves the saga stuck where an operator sees it, and undone once it is mended', async () => {
+    const impatient = await world.instance({ UNDO_ATTEMPTS: '3', TIMEOUT: '2500' });
+    // Whoever takes it over in the meantime must be as impatient.
+    await instance.kill();
+    impatient
+      .pay({ id: 'stuck', amount: 100, failsBeforeCharge: true, undoFault: 'broken' })
+      .catch(() => undefined);
+    await eventually(
+      async () => (await world.knex('kit_saga').where({ status: 'stuck' }).first()) !== undefined,
+    );
+    const [stuck, ...others] = await impatient.list('stuck');
+    expect(others).toEqual([]);
+    expect(stuck).toMatchObject({ name: 'create-payment', input: { id: 'stuck' } });
+    expect(stuck!.error!.message).toMatch('the partner answered garbage');
+    expect(stuck!.steps.find(({ phase }) => phase === 'undo')).toMatchObject({
+      name: 'order',
+      phase: 'undo',
+      status: 'unknown',
+      attempts: 3,
+    });
+    expect(await findings(world)).toEqual(nothing);
+
+    await world.mendPartner();
+    await impatient.resolve(stuck!.id, { as: 'retry', note: 'mended' });
+    await eventually(async () => (await impatient.get(stuck!.id))!.status === 'compensated');
+    expect(await impatient.list('stuck')).toEqual([]);
+    expect(await findings(world)).toEqual(nothing);
+    instance = impatient;
   });
 
   it('that refunds, and whose answer gets lost, makes the refund go forward, and leaves its message', async () => {
@@ -107,5 +154,6 @@ describe('a partner', () => {
     });
     const messages = await world.knex('kit_outbox').where({ msg_key: 'refund-forward' });
     expect(messages).toHaveLength(1);
+    expect(await findings(world)).toEqual(nothing);
   });
 });

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-export type Fault = 'declined' | 'down' | 'drop' | 'slow' | 'late' | 'garbage';
+export type Fault = 'declined' | 'down' | 'drop' | 'slow' | 'late' | 'garbage' | 'twice';
 
 export interface Effect {
   key: string;
@@ -29,6 +29,7 @@ const reversed = new Set<string>();
 const refused = new Set<string>();
 const calls = new Map<string, number>();
 const deliveries: Ledger['deliveries'] = [];
+let isMended = false;
 /** How late a slow answer is, and a late effect. */
 const lateMs = Number(process.env.LATE ?? 700);
 
@@ -49,6 +50,10 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     const ledger: Ledger = { effects, reversed: [...reversed], calls: Object.fromEntries(calls), deliveries };
     return answer(response, 200, ledger);
   }
+  if (what === 'mend') {
+    isMended = true;
+    return answer(response, 200, {});
+  }
   if (what === 'effects') {
     const found = byKey.get(key);
     return answer(response, found ? 200 : 404, found ?? {});
@@ -59,6 +64,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     return answer(response, 200, {});
   }
   if (what === 'undo') {
+    if (body.fault === 'broken' && !isMended) return answer(response, 503, {});
     // Also for a call that never came: when it does, it must not act any more.
     refused.add(key);
     if (byKey.has(key)) reversed.add(key);
@@ -87,7 +93,16 @@ async function act(
   if (fault === 'drop' && call === 1) return void response.destroy();
   if (fault === 'slow' && call === 1) await delay(lateMs);
   if (fault === 'garbage' && call === 1) return void response.end('<html>502 Bad Gateway');
+  if (fault === 'twice') return answerTwice(response, { receipt: `${kind}-${key}` });
   return answer(response, 200, { receipt: `${kind}-${key}` });
+}
+
+/** Two whole responses to one request, on the same connection. */
+function answerTwice(response: ServerResponse, body: unknown): void {
+  const text = JSON.stringify(body);
+  const whole = `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  response.socket!.write(whole + whole);
+  setTimeout(() => response.destroy(), 100);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {

@@ -11,13 +11,15 @@ import type { Fault } from './partner.ts';
 const kills = Number(process.env.KIT_CRASH_KILLS ?? 20);
 const seed = Number(process.env.KIT_CRASH_SEED ?? Date.now() % 1_000_000);
 const instances = 3;
+/** No kills without a payment that succeeds and one that does not: with fewer of them a run would show little. */
+const leastPayments = 12;
 
 describe('instances that are killed at random', () => {
   const table: Record<string, string | number>[] = [];
 
   it(
     `survive ${kills} kills: nothing is lost, nothing doubled`,
-    { timeout: 120_000 + kills * 6_000 },
+    { timeout: 300_000 + kills * 15_000 },
     async () => {
       for (const [n, engine] of engines.entries()) {
         // The remainder goes to the first: together exactly as many as were asked for, or a few more.
@@ -55,7 +57,7 @@ async function run(
     }
     load.running = false;
     await Promise.all(clients);
-    const ended = await settled(world, 90_000);
+    const ended = await settled(world, 300_000);
     await drained(world);
     const { lost, doubled, wrong } = await findings(world);
     const vanished = load.accepted - (await world.knex('kit_saga').select('id')).length;
@@ -67,6 +69,7 @@ async function run(
       started: Object.values(ended).reduce((sum, n) => sum + n, 0),
       completed: ended.completed ?? 0,
       compensated: (ended.compensated ?? 0) + (ended.failed ?? 0),
+      settlements: (await world.knex('settlements').where({ status: 'completed' })).length,
       stuck: ended.stuck ?? 0,
       lost: lost.length + Math.max(0, vanished),
       doubled: doubled.length,
@@ -84,7 +87,7 @@ async function client(
   load: { running: boolean; accepted: number; payments: number },
   random: () => number,
 ): Promise<void> {
-  while (load.running) {
+  while (load.running || load.payments < leastPayments) {
     const id = `p${(load.payments += 1)}`;
     const payment = drawPayment(id, random);
     const paid = await insist(pool, slot, (instance) => instance.pay(payment, id));
@@ -101,6 +104,14 @@ async function client(
     await Promise.all(
       refunds.map((refund) => insist(pool, slot, (instance) => instance.refund(refund, refund.id))),
     );
+    // Two settlements of one payment at once: one of them is right.
+    const outcomes = await Promise.all(
+      [1, 2].map((n) =>
+        insist(pool, slot + n, (instance) => instance.settle({ id: `s${n}-${id}`, payments: [id] })),
+      ),
+    );
+    if (outcomes.filter((outcome) => outcome === 'completed').length !== 1)
+      throw new Error(`settlements of ${id}: ${outcomes.join(', ')}`);
     await delay(10);
   }
 }
@@ -112,7 +123,7 @@ async function insist<T>(
 ): Promise<T> {
   for (;;) {
     try {
-      return await ask(pool[slot]!);
+      return await ask(pool[slot % instances]!);
     } catch {
       await delay(50);
     }
@@ -130,13 +141,13 @@ function drawPayment(id: string, random: () => number): PaymentInput {
 }
 
 function drawFault(random: () => number): Fault | undefined {
-  const faults: Fault[] = ['declined', 'down', 'drop', 'slow', 'late', 'garbage'];
+  const faults: Fault[] = ['declined', 'down', 'drop', 'slow', 'late', 'garbage', 'twice'];
   return random() < 0.35 ? faults[Math.floor(random() * faults.length)] : undefined;
 }
 
 /** Every message of the outbox has been delivered, and each noticed once. */
 async function drained(world: World): Promise<void> {
-  for (let n = 0; n < 600 && (await world.knex('kit_outbox').first('id')); n += 1) await delay(50);
+  for (let n = 0; n < 3_000 && (await world.knex('kit_outbox').first('id')); n += 1) await delay(50);
   expect(await world.knex('kit_outbox')).toEqual([]);
   const noticed: string[] = await world.knex('notices').orderBy('subject').pluck('subject');
   const moved: string[] = await world.knex('entries').distinct('subject').orderBy('subject').pluck('subject');

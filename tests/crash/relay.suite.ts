@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { engines } from './database.ts';
 import { createWorld, eventually, settled, type World } from './harness.ts';
+import { findings, nothing } from './invariants.ts';
 
 describe.each(engines)('relays on %s', (engine) => {
   let world: World;
@@ -8,7 +9,7 @@ describe.each(engines)('relays on %s', (engine) => {
 
   it(
     'killed between publish and delete deliver twice, and the inbox acts once',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       world = await createWorld(engine);
       const service = await world.instance();
@@ -22,12 +23,13 @@ describe.each(engines)('relays on %s', (engine) => {
       expect(deliveries).toHaveLength(2);
       expect(new Set(deliveries.map(({ id }) => id)).size).toBe(1);
       expect(await world.knex('notices')).toEqual([{ subject: 'p' }]);
+      expect(await findings(world)).toEqual(nothing);
     },
   );
 
   it(
     'are four, one of them killed again and again: each key in order, nothing missing',
-    { timeout: 90_000 },
+    { timeout: 300_000 },
     async () => {
       world = await createWorld(engine);
       const [service] = await Promise.all([
@@ -65,6 +67,7 @@ describe.each(engines)('relays on %s', (engine) => {
         expect([...new Set(seen)]).toEqual([0, 1, 2, 3, 4]);
       }
       expect(await world.knex('notices')).toHaveLength(ids.length * 5);
+      expect(await findings(world)).toEqual(nothing);
     },
   );
 });

@@ -1,7 +1,16 @@
 /** One instance of the service, as a process that a test can kill. It is commanded over IPC. */
-import { createInbox, createOutboxRelay, createSagaRunner, createTransactionManager } from '@kit/tx';
+import {
+  createInbox,
+  createOutboxRelay,
+  createSagaRunner,
+  createTransactionManager,
+  type SagaResolution,
+  type SagaStatus,
+} from '@kit/tx';
 import { defineFlow, type KillPoint } from './flow.ts';
+import { servePayments } from './http.ts';
 import { type EngineName, openKnex } from './knex.ts';
+import { defineSettlement, type SettlementInput } from './settlement.ts';
 
 const {
   ENGINE,
@@ -10,9 +19,11 @@ const {
   VERSION = '1',
   OBEYS,
   RELAY,
+  HTTP,
   LEASE = '800',
   POLL = '25',
   TIMEOUT = '10000',
+  UNDO_ATTEMPTS = '50',
 } = process.env;
 const knex = openKnex(ENGINE as EngineName, DATABASE!);
 const tm = createTransactionManager({ name: 'payment', primary: knex });
@@ -25,17 +36,15 @@ knex.client.on('query', () => {
   if (statementsLeft !== undefined && (statementsLeft -= 1) <= 0) die();
 });
 
-const flow = defineFlow(tm, PARTNER!, {
-  version: Number(VERSION),
-  timeoutMs: Number(TIMEOUT),
-  reach(point, context) {
-    const kill = context.input.kill as KillPoint | undefined;
-    // Its own payment only: it may have taken over one that has killed another instance.
-    if (OBEYS !== context.input.id || kill?.at !== point) return;
-    if (kill.after === 0) die();
-    statementsLeft = kill.after;
-  },
-});
+const reach = (point: string, { input }: { input: { id: string; kill?: KillPoint | undefined } }) => {
+  const { id, kill } = input;
+  // Its own payment only: it may have taken over one that has killed another instance.
+  if (OBEYS !== id || kill?.at !== point) return;
+  if (kill.after === 0) die();
+  statementsLeft = kill.after;
+};
+const flow = defineFlow(tm, PARTNER!, { version: Number(VERSION), timeoutMs: Number(TIMEOUT), reach });
+const settle = defineSettlement(tm, reach);
 
 const leaseMs = Number(LEASE);
 const runner = createSagaRunner(tm, {
@@ -43,7 +52,7 @@ const runner = createSagaRunner(tm, {
   leaseMs,
   pollMs: Number(POLL),
   backoff: { baseMs: 20, maxMs: 200 },
-  undoAttempts: 50,
+  undoAttempts: Number(UNDO_ATTEMPTS),
   onError: (error) => console.log('runner:', (error as { code?: string }).code, String(error)),
 });
 
@@ -71,17 +80,27 @@ if (RELAY !== undefined) {
   });
 }
 
-export type Command =
-  | { call: number; op: 'pay'; input: Parameters<typeof start>[1]; dedupeKey?: string }
-  | { call: number; op: 'refund'; input: Parameters<typeof start>[1]; dedupeKey?: string }
-  | { call: number; op: 'get'; id: string };
+type Command = { call: number; dedupeKey?: string } & (
+  | { op: 'pay' | 'refund'; input: unknown }
+  | { op: 'settle'; input: SettlementInput }
+  | { op: 'get'; id: string }
+  | { op: 'list'; status: SagaStatus }
+  | { op: 'resolve'; id: string; resolution: SagaResolution }
+);
+
+async function obey(command: Command): Promise<unknown> {
+  if (command.op === 'get') return runner.get(command.id);
+  if (command.op === 'list') return runner.list({ status: command.status });
+  if (command.op === 'resolve') return runner.resolve(command.id, command.resolution);
+  if (command.op === 'settle') return settle(command.input);
+  const { op, input, dedupeKey } = command;
+  const saga = op === 'pay' ? flow.createPayment : flow.refundPayment;
+  return runner.start(saga, input as never, { dedupeKey });
+}
 
 process.on('message', async (command: Command) => {
   try {
-    const value =
-      command.op === 'get'
-        ? await runner.get(command.id)
-        : await start(command.op, command.input, command.dedupeKey);
+    const value = await obey(command);
     process.send?.({ call: command.call, value });
   } catch (error) {
     const { name, message, code } = error as { name: string; message: string; code?: string };
@@ -90,11 +109,10 @@ process.on('message', async (command: Command) => {
 });
 // The test is gone: so are we.
 process.on('disconnect', () => process.exit(0));
-process.send?.('ready');
-
-function start(op: 'pay' | 'refund', input: unknown, dedupeKey: string | undefined) {
-  const options = { dedupeKey };
-  return op === 'pay'
-    ? runner.start(flow.createPayment, input as never, options)
-    : runner.start(flow.refundPayment, input as never, options);
+if (HTTP !== undefined) {
+  const port = await servePayments(HTTP, tm, (input, dedupeKey) =>
+    runner.start(flow.createPayment, input, { dedupeKey }),
+  );
+  process.send?.({ port });
 }
+process.send?.('ready');

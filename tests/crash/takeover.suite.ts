@@ -10,7 +10,7 @@ describe.each(engines)('instances on %s', (engine) => {
 
   it(
     'take over from one that stands still past its lease; it learns so when it goes on',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       // The partner takes its time: enough to stop the caller in the middle.
       world = await createWorld(engine, 4_000);
@@ -34,7 +34,7 @@ describe.each(engines)('instances on %s', (engine) => {
 
   it(
     'resume what a changed version left alone, as soon as its own version is back',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       world = await createWorld(engine);
       const old = await world.instance({ OBEYS: 'p' });
@@ -60,7 +60,7 @@ describe.each(engines.filter((engine) => engine !== 'sqlite'))('the database %s'
   let world: World;
   afterEach(() => world?.end());
 
-  it('is killed and restarted while sagas are resumed: all of them end', { timeout: 90_000 }, async () => {
+  it('is killed and restarted while sagas are resumed: all of them end', { timeout: 300_000 }, async () => {
     world = await createWorld(engine);
     const victim = await world.instance();
     const ids = Array.from({ length: 8 }, (_, n) => `p${n}`);

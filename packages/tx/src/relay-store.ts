@@ -41,7 +41,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
     async isIdle(): Promise<boolean> {
       const found = await outbox()
         .where({ status: 'pending' })
-        .where('due_at', '<=', session.raw(now))
+        .where('due_at', '<=', session.raw(`(select ${now})`))
         .first('id');
       return found === undefined;
     },
@@ -129,7 +129,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
     if (ids.length === 0) return new Set();
     const changed = await outbox()
       .whereIn('id', ids)
-      .where((free) => free.whereNull('owner').orWhere('due_at', '<=', session.raw(now)))
+      .where((free) => free.whereNull('owner').orWhere('due_at', '<=', session.raw(`(select ${now})`)))
       .update({ owner: token, due_at: after(leaseMs), attempts: session.raw('attempts + 1') });
     if (changed === ids.length) return new Set(ids);
     return new Set(await outbox().where({ owner: token }).whereIn('id', ids).pluck('id'));
@@ -138,7 +138,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
   function due(limit: number) {
     return outbox()
       .where({ status: 'pending' })
-      .where('due_at', '<=', session.raw(now))
+      .where('due_at', '<=', session.raw(`(select ${now})`))
       .where((free) =>
         free
           .whereNull('msg_key')
@@ -163,7 +163,10 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
       .whereNotIn('id', heads.map((row) => row.id) as number[])
       .orderBy('id')
       .limit(room)
-      .select('*', session.raw(`case when owner is null or due_at <= ${now} then 1 else 0 end as is_free`));
+      .select(
+        '*',
+        session.raw(`case when owner is null or due_at <= (SELECT ${now}) then 1 else 0 end as is_free`),
+      );
     return found;
   }
 
@@ -174,7 +177,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
       `WITH gone AS (DELETE FROM kit_outbox WHERE owner = ? AND id = ANY(?::bigint[])),
        heads AS MATERIALIZED (
          SELECT id, msg_key FROM kit_outbox o
-         WHERE status = 'pending' AND due_at <= ${now} AND id <> ALL(?::bigint[]) AND (msg_key IS NULL OR NOT EXISTS (
+         WHERE status = 'pending' AND due_at <= (SELECT ${now}) AND id <> ALL(?::bigint[]) AND (msg_key IS NULL OR NOT EXISTS (
            SELECT 1 FROM kit_outbox earlier
            WHERE earlier.msg_key = o.msg_key AND earlier.id < o.id AND earlier.status = 'pending'
              AND earlier.id <> ALL(?::bigint[])))
@@ -188,7 +191,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
        planned AS (SELECT id, msg_key FROM heads UNION ALL SELECT id, msg_key FROM heirs),
        claimed AS (
          UPDATE kit_outbox SET owner = ?, due_at = ${now} + ?, attempts = attempts + 1
-         WHERE id = ANY(ARRAY(SELECT id FROM planned)) AND (owner IS NULL OR due_at <= ${now})
+         WHERE id = ANY(ARRAY(SELECT id FROM planned)) AND (owner IS NULL OR due_at <= (SELECT ${now}))
          RETURNING id, message_id, topic, msg_key, payload, headers, attempts - 1 AS attempts)
        SELECT claimed.*, planned.msg_key AS planned_key FROM planned LEFT JOIN claimed USING (id) ORDER BY planned.id`,
       [

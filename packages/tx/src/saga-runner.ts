@@ -11,7 +11,7 @@ import type { SagaStatus } from './saga-plan.js';
 import { createSagaPoll } from './saga-poll.js';
 import { resolveSaga, type SagaResolution } from './saga-resolve.js';
 import { type SagaSnapshot, toSnapshot } from './saga-snapshot.js';
-import { createSagaStore, type SagaRow } from './saga-store.js';
+import { createSagaStore, type NewSaga, type SagaRow } from './saga-store.js';
 import { driveSaga } from './saga-worker.js';
 import { currentTraceText, runWithStoredTrace } from './trace-port.js';
 
@@ -110,7 +110,7 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
       const valid = await validate(saga, input);
       const inputHash = hashOf(valid, `the input of saga "${saga.name}"`);
       const mine = randomUUID();
-      const id = await store.insert({
+      const fresh: NewSaga = {
         id: mine,
         name: saga.name,
         version: saga.version,
@@ -119,15 +119,17 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
         dedupeKey,
         dedupeHash: dedupeKey === undefined ? null : sha256(JSON.stringify([saga.name, dedupeKey])),
         trace: currentTraceText(),
-      });
-      const row = (await store.find(id))!;
+      };
+      const id = await store.insert(fresh);
       if (id === mine) {
         poll.watch(id);
-        const parked = await drive(known, row);
+        const left = await drive(known, store.inserted(fresh));
+        if (isSettled(left.status)) return toSnapshot(left, sagas);
         // Somebody may have resumed it since: as it ended, or as it was parked, but never in the middle of a step.
         const now = (await store.find(id))!;
-        return toSnapshot(isSettled(now.status) ? now : parked, sagas);
+        return toSnapshot(isSettled(now.status) ? now : left, sagas);
       }
+      const row = (await store.find(id))!;
       if (row.inputHash !== inputHash) {
         throw new IdempotencyMismatchError(
           `Saga "${saga.name}" was started with dedupeKey ${JSON.stringify(dedupeKey)} and another input; use a new key`,

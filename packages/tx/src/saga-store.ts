@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks';
 import { type DatabaseSession, type Db } from './database-session.js';
+import { fromJsonText } from './json-value.js';
 import type { SagaDefinition } from './saga-definition.js';
 import type { SagaErrorInfo, SagaStatus, StepRecord } from './saga-plan.js';
 import { type RawRow, type SagaRow, toSaga } from './saga-rows.js';
@@ -70,6 +72,21 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       if (saga.dedupeHash === null) return saga.id;
       const found = await sagas().where('dedupe_hash', saga.dedupeHash).first('id');
       return (found as { id: string }).id;
+    },
+
+    /**
+     * What `insert` has just written. Not read back: after a pause longer than the lease that would be the saga of
+     * whoever has claimed it, with his fence.
+     */
+    inserted(saga: NewSaga): SagaRow {
+      const { id, name, version, inputHash } = saga;
+      return {
+        id, name, version, inputHash, owner,
+        status: 'running', nextStep: 0, steps: [], fence: 1, retries: 0, error: undefined,
+        input: fromJsonText(saga.input),
+        trace: fromJsonText(saga.trace),
+        dueInMs: leaseMs, ageMs: 0, readAt: performance.now(), unreadable: false,
+      }; // prettier-ignore
     },
 
     async find(id: string): Promise<SagaRow | undefined> {
@@ -203,7 +220,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
   function due(query: ReturnType<typeof sagas>, definitions: readonly SagaDefinition[]) {
     return query
       .whereIn('status', openStatuses)
-      .where('due_at', '<=', session.raw(now))
+      .where('due_at', '<=', session.raw(`(select ${now})`))
       .where((known) => {
         for (const { name, version } of definitions) void known.orWhere({ name, version });
       });

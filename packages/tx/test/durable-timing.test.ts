@@ -94,6 +94,24 @@ describe.each(engines)('durable rows on %s', (engine) => {
     expect((await store.find(id))!.dueInMs).toBeLessThanOrEqual(50);
   });
 
+  it('a start that stood still until another instance had its saga loses it, and does nothing beside that one', async () => {
+    if (engine !== 'sqlite') return; // the trigger that plays the other instance is SQLite's
+    await database.knex.raw(`CREATE TRIGGER taken AFTER INSERT ON kit_saga
+      BEGIN UPDATE kit_saga SET fence = 2, owner = 'another' WHERE id = NEW.id; END`);
+    const calls: string[] = [];
+    const saga = defineSaga({
+      name: 'taken',
+      version: 1,
+      input: z.object({}),
+      steps: [remote('call', () => void calls.push('called'))],
+    });
+    const runner = createSagaRunner(database.tm, { sagas: [saga] });
+    await expect(runner.start(saga, {})).rejects.toMatchObject({ code: 'KIT_TX_LEASE_LOST' });
+    expect(calls).toEqual([]);
+    await runner.close();
+    await database.knex.raw('DROP TRIGGER taken');
+  });
+
   it('parked sagas go on at their own time, long before a poll that practically never comes', async () => {
     const attempts = new Map<string, number>();
     const saga = defineSaga({

@@ -97,7 +97,7 @@ describe.each(engines.filter((engine) => engine !== 'sqlite'))('a slow instance 
   afterEach(() => runner?.close());
 
   it('loses the lease to another instance, and nothing of the slow one is recorded', async () => {
-    let release = () => {};
+    let release: (() => void) | undefined;
     const saga = defineSaga({
       name: 'taken-over',
       version: 1,
@@ -112,10 +112,9 @@ describe.each(engines.filter((engine) => engine !== 'sqlite'))('a slow instance 
     runner = createSagaRunner(database.tm, { sagas: [saga], ...fast, leaseMs: 60_000 });
     const started = runner.start(saga, { amount: 1 });
     started.catch(() => {});
-    await eventually(async () => (await database.knex('kit_saga').first())?.fence === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => release !== undefined);
     await database.knex('kit_saga').update({ fence: 2 });
-    release();
+    release!();
     await expect(started).rejects.toMatchObject({ code: 'KIT_TX_LEASE_LOST', name: 'LeaseLostError' });
     expect(await effects()).toEqual([]);
   });
