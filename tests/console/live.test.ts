@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { eventually, type Platform, startPlatform } from '../../examples/payment-service/test/platform.ts';
 import { hasBrowser, launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let platform: Platform;
 let browser: Browser;
@@ -106,7 +106,7 @@ describe.runIf(hasBrowser())('in a browser, the console of the payment-service',
     // Five seconds and more are left, and they become fewer in front of one's eyes.
     const seconds = async () => Number.parseInt((await risk.locator('[data-until]').textContent())!, 10);
     const first = await seconds();
-    await expect.poll(seconds).toBeLessThan(first);
+    await expect.poll(seconds, { timeout: 15_000 }).toBeLessThan(first);
 
     const errors = page.getByRole('region', { name: 'Errors' });
     await errors.locator('summary', { hasText: 'SYS_PARTNER_FAILED' }).click();

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { hasBrowser, launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
 import { type Mount, sagasOf, type Started, startConsole, stuckSaga, token } from './server.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let browser: Browser;
 let started: Started | undefined;

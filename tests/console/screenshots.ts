@@ -12,20 +12,28 @@ import { sagasOf, startConsole, stuckSaga, token } from './server.ts';
  */
 const folder = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 mkdirSync(folder, { recursive: true });
-const speed = 50;
-const begin = Date.now();
-const now = () => begin + (Date.now() - begin) * speed;
+let speed = 50;
+let [realAt, shownAt] = [Date.now(), Date.now()];
+const now = () => {
+  const real = Date.now();
+  shownAt += (real - realAt) * speed;
+  realAt = real;
+  return Math.round(shownAt);
+};
 
 /** What goes wrong at the moment. */
 let trouble: 'none' | 'blip' | 'outage' = 'none';
+let servedAt = now();
 let requests = 0;
 let errors = 0;
 const bounds = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, Infinity];
 const within = bounds.map(() => 0);
 
 function serveSome(): void {
-  const round = requests / 200;
-  const count = Math.round(180 + 60 * Math.sin(round / 3) + 50 * Math.random());
+  const seconds = (now() - servedAt) / 1_000;
+  servedAt += seconds * 1_000;
+  const perSecond = 36 + 12 * Math.sin(servedAt / 70_000) + 8 * Math.random();
+  const count = Math.round(seconds * perSecond);
   requests += count;
   errors += Math.round(count * { none: Math.random() < 0.2 ? 0.01 : 0, blip: 0.08, outage: 0.38 }[trouble]);
   const slow = { none: 1, blip: 3, outage: 9 }[trouble];
@@ -126,41 +134,48 @@ const fail = (code: string, status: number, message: string, endpoint: string) =
 
 const browser = await launchBrowser();
 try {
-  const { page } = await openPage(browser, { viewport: { width: 1200, height: 860 }, colorScheme: 'light' });
+  const { page } = await openPage(browser, {
+    viewport: { width: 1200, height: 860 },
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+  });
   await logIn(page, started.url, token);
   page.setDefaultTimeout(90_000);
-  const shoot = async (name: string, fullPage = false) => {
+  const shoot = async (name: string) => {
     await page.mouse.move(0, 0);
     await delay(700);
-    await page.screenshot({ path: `${folder}console-${name}.png`, fullPage });
+    await page.screenshot({ path: `${folder}console-${name}.png` });
   };
 
-  for (const name of partners) for (let n = 0; n < 40; n += 1) void call(name, n % 19 === 0);
-  fail('RES_NOT_FOUND', 404, 'there is no such payment', 'GET /v1/payments/:id');
-  fail('BIZ_CARD_DECLINED', 402, 'the card was declined', 'POST /v1/payments');
   await delay(9_000);
   trouble = 'blip';
   await delay(700);
   trouble = 'none';
   await delay(9_500);
+  speed = 1;
+  for (const name of partners) for (let n = 0; n < 40; n += 1) void call(name, n === 19);
+  fail('RES_NOT_FOUND', 404, 'there is no such payment', 'GET /v1/payments/:id');
+  fail('BIZ_CARD_DECLINED', 402, 'the card was declined', 'POST /v1/payments');
   await shoot('healthy-light');
 
   trouble = 'outage';
-  for (const name of partners.filter(isBroken)) for (let n = 0; n < 60; n += 1) void call(name, true);
+  speed = 50;
+  sagas.push(...stuck);
+  await delay(1_500);
+  speed = 1;
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.setViewportSize({ width: 1000, height: 1150 });
   for (let n = 0; n < 14; n += 1)
     fail('SYS_PARTNER_FAILED', 502, 'order-service answered 503', 'POST /v1/payments');
   for (let n = 0; n < 5; n += 1)
     fail('SYS_UNAVAILABLE', 503, 'Breaker "risk-service" is open', 'POST /v1/payments');
-  sagas.push(...stuck);
-  await delay(1_800);
+  for (const name of partners.filter(isBroken)) for (let n = 0; n < 60; n += 1) void call(name, true);
   channel('kit:tx:outbox-backlog').publish({ name: 'payment', size: 38, oldestMs: 74_000 });
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.setViewportSize({ width: 1000, height: 860 });
+  await shoot('failing-dark');
   await page.locator('.codes summary').first().click();
-  await page.evaluate('scrollTo(0, 0)');
-  await shoot('failing-dark', true);
+  await page.locator('#panel-errors').screenshot({ path: `${folder}console-errors-dark.png` });
 
-  await page.emulateMedia({ colorScheme: 'light' });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   await page.setViewportSize({ width: 1000, height: 700 });
   await page
     .getByRole('button', { name: /^Resolve/ })

@@ -27,10 +27,12 @@ function mark(element, kind, at) {
 function tell(element) {
   const { since, until } = element.dataset;
   let text = '';
-  if (since !== undefined) text = `${duration(Math.max(0, now() - Number(since)))} ago`;
+  if (since !== undefined) text = ageText(now() - Number(since));
   if (until !== undefined) text = `${Math.max(0, Math.ceil((Number(until) - now()) / 1_000))} s`;
   if (element.textContent !== text) element.textContent = text;
 }
+
+const ageText = (ms) => (ms < 1_000 ? 'just now' : `${duration(ms)} ago`);
 
 export function tick() {
   for (const element of document.querySelectorAll('[data-since], [data-until]')) tell(element);

@@ -37,25 +37,26 @@ function sentenceOf(reasons) {
 const calm = ({ health }) =>
   health?.data ? `${health.data.checks.length} checks healthy, ready for traffic` : '';
 
-function reasonsOf({ health, breakers, sagas, ...others }) {
+/** The worst first; a breaker says more than the check of the same name. */
+function reasonsOf(panels) {
+  const { health, breakers, sagas } = panels;
   const reasons = [];
-  for (const { name, status, critical } of health?.data?.checks ?? []) {
-    if (status !== 'healthy') {
-      reasons.push({
-        tone: status === 'unhealthy' && critical ? 'bad' : 'warn',
-        text: `${name} is ${status}`,
-      });
-    }
-  }
-  if (health?.data?.ready === false) reasons.push({ tone: 'warn', text: 'not ready for traffic' });
-  for (const { name, state } of breakers?.data ?? []) {
-    if (state !== 'closed') reasons.push({ tone: 'warn', text: `breaker ${name} is ${state}` });
-  }
+  const add = (tone, text) => reasons.push({ tone, text });
+  const ailing = (health?.data?.checks ?? []).filter(({ status }) => status !== 'healthy');
+  const broken = (breakers?.data ?? []).filter(({ state }) => state !== 'closed');
+  const isDown = ({ status, critical }) => status === 'unhealthy' && critical;
+
+  for (const { name } of ailing.filter(isDown)) add('bad', `${name} is unhealthy`);
+  if (health?.data?.ready === false) add('warn', 'not ready for traffic');
   const stuck = sagas?.data?.stuck.length ?? 0;
-  if (stuck > 0)
-    reasons.push({ tone: 'warn', text: `${stuck} ${stuck === 1 ? 'saga is' : 'sagas are'} stuck` });
-  for (const [name, panel] of Object.entries({ health, breakers, sagas, ...others })) {
-    if (panel?.error !== undefined) reasons.push({ tone: 'warn', text: `${name} cannot be read` });
+  if (stuck > 0) add('warn', `${stuck} ${stuck === 1 ? 'saga is' : 'sagas are'} stuck`);
+  for (const [name, { error }] of Object.entries(panels)) {
+    if (error !== undefined) add('warn', `${name} cannot be read`);
+  }
+  for (const { name, state } of broken) add('warn', `breaker ${name} is ${state}`);
+  for (const check of ailing) {
+    const isSaid = isDown(check) || broken.some(({ name }) => name === check.name);
+    if (!isSaid) add('warn', `${check.name} is ${check.status}`);
   }
   return reasons;
 }
