@@ -46,6 +46,11 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
     commands: packages.map((folder) => ['tsx', 'scripts/attw.ts', folder]),
   },
   {
+    name: 'audit',
+    help: 'known vulnerabilities of run-time dependencies, where the registry answers',
+    commands: [['node', 'scripts/audit.mjs']],
+  },
+  {
     name: 'bench',
     help: 'every benchmark runs, in a short form',
     commands: [
