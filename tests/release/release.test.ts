@@ -37,9 +37,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the next release', () => {
   it('begins at 0.1.0, and uses up every changeset', () => {
-    for (const name of packages) {
-      if (before.get(name) === '0.0.0') expect([name, versionOf(name)]).toEqual([name, '0.1.0']);
-    }
+    const unreleased = packages.filter((name) => before.get(name) === '0.0.0');
+    expect(unreleased.map(versionOf)).toEqual(unreleased.map(() => '0.1.0'));
     expect(readdirSync(join(folder, '.changeset')).toSorted()).toEqual(['README.md', 'config.json']);
   });
 
@@ -92,7 +91,7 @@ describe.each(packages)('what a user gets as @kit/%s', (name) => {
   it('depends on no other package of Kit, and on no version that a lockfile must choose', () => {
     const { dependencies = {}, peerDependencies = {} } = manifest();
     expect(
-      Object.keys({ ...dependencies, ...peerDependencies }).filter((other) => /^@kit\//.test(other)),
+      Object.keys({ ...dependencies, ...peerDependencies }).filter((other) => other.startsWith('@kit/')),
     ).toEqual([]);
     for (const range of Object.values({ ...dependencies, ...peerDependencies })) {
       expect(range).toMatch(/^\^\d+\.\d+\.\d+( \|\| \^\d+\.\d+\.\d+)?$/);
@@ -105,8 +104,7 @@ describe.each(packages)('what a user gets as @kit/%s', (name) => {
       license: 'MIT',
       repository: { directory: `packages/${name}` },
       engines: { node: '>=22' },
-      scripts: Record<string, string>;
-  publishConfig: { access: 'public', provenance: true },
+      publishConfig: { access: 'public', provenance: true },
     });
   });
 
