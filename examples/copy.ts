@@ -44,7 +44,17 @@ writeFileSync(join(folder, '.npmrc'), 'engine-strict=true\n');
 const packed = values.packages === undefined ? packUnreleased() : resolve(values.packages);
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(standAlone(manifest), undefined, 2)}\n`);
-console.log(`${folder} is yours. Next: cd ${target} && npm install && npm run build && npm start`);
+console.log(`${folder} is yours. Next:\n\n  cd ${target}`);
+for (const command of ['npm install', 'npm run build', 'PAYMENT_PORT=3001 npm start']) {
+  console.log(`  ${withNode(command)}`);
+}
+
+/** The command as this machine can run it: the toolchain's Node is not the one that runs the copy. */
+function withNode(command: string): string {
+  const [, major, minor] = /node\/v(\d+)\.(\d+)/.exec(process.env.npm_config_user_agent ?? '') ?? [];
+  const isOld = Number(major) < 22 || (Number(major) === 22 && Number(minor) < 14);
+  return isOld ? command.replace('npm', 'npx -y -p node@24 npm') : command;
+}
 
 /** The service's name in logs, cache keys, the OpenAPI document and on its database. */
 function rename(from: string, to: string): void {

@@ -74,6 +74,40 @@ describe('a request that makes no sense', () => {
     expect(answer.body.code).toBe('VAL_IDEMPOTENCY_KEY');
   });
 
+  it.each(['/v1/payments/some-payment/refunds', '/v1/settlements'])(
+    'to %s: bodies that are none, and no key',
+    async (path) => {
+      const post = (body: string, key: Record<string, string>) =>
+        platform.request(path, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json', ...key },
+        });
+      const bodies = ['{"amount":', 'null', '[]', '5', '{}', '{"amount":1,"paymentIds":["a"],"more":1}'];
+      for (const body of bodies) {
+        const answer = await post(body, { 'idempotency-key': 'bad-body' });
+        expect(answer.status).toBe(400);
+        expectProblem(answer);
+      }
+      const good = path.endsWith('refunds') ? '{"amount":1}' : '{"paymentIds":["a"]}';
+      const keyless = await post(good, {});
+      expect([keyless.status, keyless.body.code]).toEqual([400, 'VAL_IDEMPOTENCY_KEY']);
+    },
+  );
+
+  it.each([
+    '/v1/payments/p/refunds?limit=0',
+    '/v1/payments/p/refunds?cursor=nonsense',
+    '/v1/settlements?limit=201',
+    '/v1/settlements?more=1',
+    `/v1/settlements/${'x'.repeat(90)}`,
+    `/v1/payments/p/refunds/${'x'.repeat(90)}`,
+  ])('GET %s', async (path) => {
+    const answer = await platform.request(path);
+    expect(answer.status).toBe(400);
+    expectProblem(answer);
+  });
+
   it('another media type', async () => {
     const answer = await send('amount=1', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(answer.status).toBe(415);
@@ -109,6 +143,17 @@ describe('a request that makes no sense', () => {
     expect((await platform.request('/v1/payments')).body.items).toEqual([]);
     for (const name of ['risk', 'order', 'channel'] as const)
       expect(await platform.effects(name)).toEqual([]);
+  });
+
+  it("another payment's refund is not there", async () => {
+    const [a, b] = [await platform.pay({ amount: 100 }), await platform.pay({ amount: 100 })];
+    const refunded = await platform.request(`/v1/payments/${a.body.id}/refunds`, {
+      json: { amount: 10 },
+      headers: { 'idempotency-key': 'of-another' },
+    });
+    expect(refunded.status).toBe(201);
+    const { status, body } = await platform.request(`/v1/payments/${b.body.id}/refunds/${refunded.body.id}`);
+    expect([status, body.code]).toEqual([404, 'RES_NOT_FOUND']);
   });
 });
 
