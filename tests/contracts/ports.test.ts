@@ -101,9 +101,11 @@ describe('health, told by the other packages', () => {
     });
     const outbox = createOutbox(tm);
     const health = createHealth({ ttlMs: 0 });
-    health.add(sagaCheck({ name: 'sagas', backlog: () => sagas.backlog() }));
-    health.add(outboxCheck({ name: 'outbox', backlog: () => outbox.backlog() }));
-    expect((await health.report()).status).toBe('healthy');
+    health.add(sagaCheck(sagas));
+    health.add(outboxCheck(outbox));
+    const { status, checks } = await health.report();
+    expect(status).toBe('healthy');
+    expect(checks.map(({ name }) => name)).toEqual([`${tm.name}-sagas`, `${tm.name}-outbox`]);
     health.close();
     await sagas.close();
     await close();

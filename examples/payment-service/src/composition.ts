@@ -126,12 +126,9 @@ export async function compose(config: Config): Promise<Service> {
   });
   await health.startup(() => payments.warmUp(100));
   health.add(knexCheck(knex), { critical: true, groups: ['ready'] });
-  health.add(sagaCheck({ name: 'sagas', backlog: () => sagas.backlog() }), { critical: false, groups: [] });
+  health.add(sagaCheck(sagas, { name: 'sagas' }), { critical: false, groups: [] });
   health.add(stuckSagaCheck(sagas), { critical: false, groups: [] });
-  health.add(outboxCheck({ name: 'outbox', backlog: () => outbox.backlog() }), {
-    critical: false,
-    groups: [],
-  });
+  health.add(outboxCheck(outbox, { name: 'outbox' }), { critical: false, groups: [] });
   if (redis) health.add(redisCheck(redis), { critical: false, groups: [] });
   for (const name of partnerNames) {
     health.add(breakerCheck(breakers.get(name)), { critical: false, groups: [] });

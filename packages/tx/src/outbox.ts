@@ -8,7 +8,7 @@ import { traceHeaders } from './trace-port.js';
 
 /** Messages that leave the service if, and only if, the transaction commits. */
 export interface Outbox {
-  /** The manager's name; with `backlog()` it is what a health check needs. */
+  /** The manager's name with `-outbox`; with `backlog()` it is what a health check needs. */
   readonly name: string;
   /**
    * Writes a message in the current transaction.
@@ -42,7 +42,7 @@ export interface Outbox {
 export function createOutbox(tm: TransactionManager): Outbox {
   const session = openSession(tm);
   return {
-    name: tm.name,
+    name: `${tm.name}-outbox`,
     async add(topic, payload, { key, messageId = randomUUID() } = {}) {
       checkText('topic', topic);
       checkText('messageId', messageId);

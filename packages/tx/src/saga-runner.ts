@@ -17,7 +17,7 @@ import { currentTraceText, runWithStoredTrace } from './trace-port.js';
 
 /** Starts sagas, and resumes those of instances that are gone. */
 export interface SagaRunner {
-  /** The manager's name; with `backlog()` it is what a health check needs. */
+  /** The manager's name with `-sagas`; with `backlog()` it is what a health check needs. */
   readonly name: string;
   /**
    * Runs a saga here and now, outside any transaction. A key that was used before gives the earlier saga.
@@ -96,7 +96,7 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
   };
 
   return {
-    name: tm.name,
+    name: `${tm.name}-sagas`,
     async start(saga, input, { dedupeKey } = {}) {
       if (closed) throw new TransactionClosedError('The saga runner is closed; start sagas before close()');
       const known = definitionOf(saga);
