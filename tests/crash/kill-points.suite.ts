@@ -29,7 +29,7 @@ const points: Record<string, { input: Partial<PaymentInput>; points: KillPoint[]
   },
   'the last write, the outbox and the cursor': {
     input: {},
-    points: range('complete:written', 0, 4),
+    points: range('complete:written', 0, 3),
     ends: 'completed',
   },
   'the undo at the partner': {
