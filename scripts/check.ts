@@ -53,17 +53,7 @@ const steps: { name: string; help: string; commands: string[][] }[] = [
   {
     name: 'bench',
     help: 'every benchmark runs, in a short form',
-    commands: [
-      [
-        'node',
-        '--conditions=@kit/source',
-        '--import',
-        'tsx',
-        'tooling/src/bench/main.ts',
-        '--short',
-        '--no-write',
-      ],
-    ],
+    commands: [['node', '--import', 'tsx', 'tooling/src/bench/main.ts', '--short', '--no-write']],
   },
   {
     name: 'matrix',

@@ -36,7 +36,8 @@ const tasks = {
   },
   bench: {
     help: 'benchmarks beside their peers; --list, --only breaker, --short',
-    command: ['node', ...source, 'tooling/src/bench/main.ts'],
+    // Without the sources: what is measured is what is installed.
+    command: ['node', '--import', 'tsx', 'tooling/src/bench/main.ts'],
   },
   mutation: {
     help: 'mutation tests of the cores; --only breaker|errors|tx, --list, --help',

@@ -1,7 +1,7 @@
 import { circuitBreaker, ConsecutiveBreaker, handleAll, SamplingBreaker } from 'cockatiel';
 import { defineBench } from 'kit-tooling/bench';
 import Opossum from 'opossum';
-import { createBreaker } from '../src/index.js';
+import { createBreaker } from '@kit/breaker';
 
 const call = async () => 1;
 

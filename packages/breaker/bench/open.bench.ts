@@ -1,6 +1,6 @@
 import { circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
 import { defineBench } from 'kit-tooling/bench';
-import { createBreaker } from '../src/index.js';
+import { createBreaker } from '@kit/breaker';
 
 const call = async () => 1;
 const fail = () => Promise.reject(new Error('down'));

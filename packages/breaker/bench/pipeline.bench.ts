@@ -9,7 +9,7 @@ import {
   wrap,
 } from 'cockatiel';
 import { defineBench } from 'kit-tooling/bench';
-import { createPipeline } from '../src/index.js';
+import { createPipeline } from '@kit/breaker';
 
 const call = async () => 1;
 const callWithSignal = async ({ signal }: { signal: AbortSignal }) => signal.aborted;

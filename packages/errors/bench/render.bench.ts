@@ -1,7 +1,7 @@
 import boom from '@hapi/boom';
 import createError from 'http-errors';
 import { defineBench } from 'kit-tooling/bench';
-import { commonErrors, toProblem } from '../src/index.js';
+import { commonErrors, toProblem } from '@kit/errors';
 import { renderWithoutStack } from './without-stack.js';
 
 const where = { path: '/orders/42', method: 'GET', typeBaseUrl: 'https://docs.example/errors/' };

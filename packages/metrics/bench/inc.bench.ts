@@ -1,7 +1,7 @@
 import { defineBench } from 'kit-tooling/bench';
 import successor from '@prometheus-io/client';
 import client from 'prom-client';
-import { createMetrics } from '../src/index.ts';
+import { createMetrics } from '@kit/metrics';
 
 const labelNames = ['operation', 'status'];
 

@@ -1,6 +1,6 @@
 import { defineBench } from 'kit-tooling/bench';
 import client from 'prom-client';
-import { createMetrics } from '../src/index.ts';
+import { createMetrics } from '@kit/metrics';
 
 const labelNames = ['method', 'route', 'status_code'];
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10];

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { defineTableBench } from 'kit-tooling/bench';
 import client from 'prom-client';
-import { createMetrics } from '../src/index.ts';
+import { createMetrics } from '@kit/metrics';
 
 const SERIES = 10_000;
 

@@ -1,6 +1,6 @@
 import { defineBench } from 'kit-tooling/bench';
 import { pino } from 'pino';
-import { createLogger, getTrace, getLogger, runWithTrace } from '../src/index.js';
+import { createLogger, getTrace, getLogger, runWithTrace } from '@kit/trace';
 
 const nowhere = { write: () => {} };
 

@@ -1,6 +1,6 @@
 import { defineBench } from 'kit-tooling/bench';
 import { pino } from 'pino';
-import { createLogger } from '../src/index.js';
+import { createLogger } from '@kit/trace';
 
 const nowhere = { write: () => {} };
 const secrets = ['password', 'token', 'secret', 'apiKey', 'authorization'];

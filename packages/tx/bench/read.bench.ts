@@ -1,5 +1,5 @@
 import { defineBench } from 'kit-tooling/bench';
-import { createTransactionManager } from '../src/index.ts';
+import { createTransactionManager } from '@kit/tx';
 import { sharedPostgres } from './database.ts';
 
 const postgres = sharedPostgres();

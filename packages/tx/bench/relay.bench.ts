@@ -3,7 +3,7 @@ import { defineTableBench } from 'kit-tooling/bench';
 import { startPostgres } from 'kit-tooling/servers';
 import knexFactory from 'knex';
 import PgBoss from 'pg-boss';
-import { createOutboxRelay, createTransactionManager, migrateTx } from '../src/index.ts';
+import { createOutboxRelay, createTransactionManager, migrateTx } from '@kit/tx';
 
 /** How fast messages that are already in the table leave it. */
 export default defineTableBench({

@@ -1,7 +1,7 @@
 import { TransactionHost, type TransactionalAdapter } from '@nestjs-cls/transactional';
 import type { Knex } from 'knex';
 import { defineBench } from 'kit-tooling/bench';
-import { createTransactionManager } from '../src/index.ts';
+import { createTransactionManager } from '@kit/tx';
 import { sharedPostgres } from './database.ts';
 
 const postgres = sharedPostgres();

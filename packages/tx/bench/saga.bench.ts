@@ -4,7 +4,7 @@ import { defineTableBench } from 'kit-tooling/bench';
 import { startPostgres } from 'kit-tooling/servers';
 import knexFactory from 'knex';
 import { z } from 'zod';
-import { createSagaRunner, createTransactionManager, defineSaga, migrateTx, remote } from '../src/index.ts';
+import { createSagaRunner, createTransactionManager, defineSaga, migrateTx, remote } from '@kit/tx';
 
 const stepsEach = 4;
 
