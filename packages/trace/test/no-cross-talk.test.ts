@@ -55,7 +55,7 @@ async function work(n: number, url: string): Promise<boolean> {
       break;
     }
     case 2:
-      await (await fetch(`${url}/plain`)).text();
+      await (await reach(`${url}/plain`)).text();
       break;
     case 3:
       await knex.raw('select pg_sleep(0.001)');
@@ -78,6 +78,17 @@ async function work(n: number, url: string): Promise<boolean> {
   return kept.every(Boolean);
 }
 
+/** A thousand sockets of one process: on a loaded machine some are not accepted in time, which says nothing of the traces. */
+async function reach(url: string, init?: RequestInit): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await fetch(url, init);
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
+}
+
 async function hammer(url: string, count: number, form: boolean): Promise<void> {
   const answers = new Map<string, boolean>();
   let next = 0;
@@ -88,7 +99,7 @@ async function hammer(url: string, count: number, form: boolean): Promise<void> 
       body.set('n', String(n));
       // More than one chunk, so that the parser is left and entered again.
       body.set('file', new Blob(['x'.repeat(100_000)]), 'file.txt');
-      const response = await fetch(`${url}/work`, {
+      const response = await reach(`${url}/work`, {
         method: 'POST',
         ...(form && n % 3 === 0
           ? { body }
@@ -121,7 +132,7 @@ describe('1,000 concurrent mixed requests keep their traces apart', () => {
     const app2 = () => app.url;
     await hammer(app.url, 1000, true);
     await app.close();
-  }, 60_000);
+  }, 120_000);
 
   it('on Fastify, multipart included', async () => {
     const app = await startFastify(async (app) => {
@@ -142,7 +153,7 @@ describe('1,000 concurrent mixed requests keep their traces apart', () => {
     const url = () => app.url;
     await hammer(app.url, 1000, true);
     await app.close();
-  }, 60_000);
+  }, 120_000);
 
   it.each(['express', 'fastify'] as const)(
     'on Nest with %s',
@@ -168,7 +179,7 @@ describe('1,000 concurrent mixed requests keep their traces apart', () => {
       await app.close();
       await plain.close();
     },
-    60_000,
+    120_000,
   );
 });
 
