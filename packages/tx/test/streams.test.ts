@@ -127,6 +127,21 @@ describe.each(engines)('streams and generators on %s', (engine) => {
     expect(await labels(knex)).toContain('the next one');
   });
 
+  it('a generator taken on outside its scope goes on there: what follows is not of the transaction', async () => {
+    async function* adding() {
+      await add('inside');
+      yield;
+      await add('outside');
+    }
+    const generator = adding();
+    await tm.run(async () => {
+      await generator.next();
+      tm.setRollbackOnly();
+    });
+    await generator.next();
+    expect((await labels(knex)).slice(count)).toEqual(['outside']);
+  });
+
   it("with dangling: 'await' a stream that somebody reads is waited for", async () => {
     const seen: string[] = [];
     await tm.run({ dangling: 'await' }, async () => {
