@@ -35,7 +35,11 @@ export function lineOptions(inspect: ((value: unknown) => Inspection) | undefine
     if (bound && fields === undefined && !posesAsIdentity(masked, trace)) return masked;
     const target: Line = bound ? {} : identityOf(trace);
     if (fields !== undefined) Object.assign(target, mask(fields));
-    for (const key of Object.keys(masked)) target[isIdentityKey(key, trace) ? `_${key}` : key] = masked[key];
+    for (const key of Object.keys(masked)) {
+      if (!isIdentityKey(key, trace)) target[key] = masked[key];
+      // The same said again, for loggers that know no trace, needs no second place.
+      else if (masked[key] !== trace[key as keyof Trace]) target[`_${key}`] = masked[key];
+    }
     return target;
   };
 

@@ -81,6 +81,18 @@ describe('a line within a trace', () => {
     expect(last()).toMatchObject({ id: 42 });
   });
 
+  it('says the identity once where a line brings the same', () => {
+    const { last, logger } = logTo();
+    runWithTrace({ requestId: 'accepted-1' }, () => {
+      const { id, traceId } = getTrace()!;
+      for (const log of [logger, getLogger()]) {
+        log.info({ id, traceId, requestId: 'accepted-1', code: 'BIZ_BROKE' }, 'x');
+        expect(last()).toMatchObject({ id, traceId, requestId: 'accepted-1', code: 'BIZ_BROKE' });
+        expect(Object.keys(last()).filter((key) => key.startsWith('_'))).toEqual([]);
+      }
+    });
+  });
+
   it('keeps accepted request ids, and takes those of a line where the trace has none', () => {
     const { last, logger } = logTo();
     runWithTrace({ requestId: 'accepted-1', clientRequestId: 'client-01' }, () => {
