@@ -74,7 +74,8 @@ const env = {
   TURBO_TELEMETRY_DISABLED: '1',
   DO_NOT_TRACK: '1',
 };
-installDependencies();
+// pnpm itself is asked to change what an install from the lockfile would refuse.
+if (name !== 'exec' || args[0] !== 'pnpm') installDependencies();
 task.before?.();
 run([...task.command, ...args]);
 
@@ -149,7 +150,12 @@ function installDependencies() {
     encoding: 'utf8',
     shell: isWindows,
   });
-  if (result.status !== 0) fail(`pnpm install failed:\n${result.stdout ?? ''}${result.stderr ?? ''}`);
+  if (result.status !== 0) {
+    fail(
+      `pnpm install failed:\n${result.stdout ?? ''}${result.stderr ?? ''}` +
+        'After a change in a package.json: npm run exec -- pnpm install',
+    );
+  }
 }
 
 /** Servers that no npm package ships: under CI on Debian as root apt brings what is missing; elsewhere suites say how to get it. */

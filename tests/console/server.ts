@@ -2,6 +2,7 @@ import { createBreakerRegistry } from '@kit/breaker';
 import { createErrorMonitor } from '@kit/errors';
 import { createHealth } from '@kit/health';
 import express from 'express';
+import express4 from 'express-4';
 import Fastify from 'fastify';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -13,7 +14,7 @@ import type { ConsoleOptions } from '../../examples/payment-service/src/interfac
 import type { SagaView } from '../../examples/payment-service/src/interface/console/ports.ts';
 
 export const token = 'an-admin-token-for-tests';
-export const mounts = ['node:http', 'express', 'express behind parsers', 'fastify'] as const;
+export const mounts = ['node:http', 'express', 'express behind parsers', 'express 4', 'fastify'] as const;
 export type Mount = (typeof mounts)[number];
 
 /** A service that has nothing but a console and the packages it looks at. */
@@ -85,7 +86,7 @@ async function serve(console: Console, mount: Mount): Promise<Server> {
       }),
     );
   }
-  const app = express();
+  const app = mount === 'express 4' ? express4() : express();
   if (mount === 'express behind parsers') app.use(express.json(), express.urlencoded({ extended: true }));
   app.use(consoleMiddleware(console));
   app.get('/', (_req, res) => void res.send('hello'));

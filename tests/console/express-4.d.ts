@@ -1,0 +1,5 @@
+declare module 'express-4' {
+  import express from 'express';
+
+  export default express;
+}
