@@ -170,7 +170,11 @@ try {
   for (let n = 0; n < 5; n += 1)
     fail('SYS_UNAVAILABLE', 503, 'Breaker "risk-service" is open', 'POST /v1/payments');
   for (const name of partners.filter(isBroken)) for (let n = 0; n < 60; n += 1) void call(name, true);
+  // The page has counted on with the fast clock; a new one starts from the service's.
+  await page.reload();
+  await page.locator('#panel-outbox').getByText('38').waitFor();
   channel('kit:tx:outbox-backlog').publish({ name: 'payment', size: 38, oldestMs: 74_000 });
+  await page.locator('#panel-outbox').getByText('1 min').waitFor();
   await shoot('failing-dark');
   await page.locator('.codes summary').first().click();
   await page.locator('#panel-errors').screenshot({ path: `${folder}console-errors-dark.png` });

@@ -34,7 +34,6 @@ function makeCheck() {
         make('strong', { 'data-part': 'name' }),
         make('span', { class: 'tag', 'data-part': 'critical' }),
         make('span', { class: 'state', 'data-part': 'status' }),
-        make('span', { class: 'muted end', 'data-part': 'duration' }),
       ),
       make('p', { class: 'message', 'data-part': 'message' }),
       make('p', { class: 'muted facts', 'data-part': 'facts' }),
@@ -49,14 +48,15 @@ function showCheck(row, { name, status, critical, message, duration, metadata, h
   setText(part(row, 'name'), name);
   setText(part(row, 'critical'), critical ? 'critical' : '');
   setText(part(row, 'status'), status);
-  setText(part(row, 'duration'), duration.replace('ms', ' ms'));
   setText(part(row, 'message'), message);
-  setText(part(row, 'facts'), factsOf(metadata));
+  setText(part(row, 'facts'), factsOf(duration, metadata));
   showStrip(row.querySelector('.strip'), name, history, slotMs);
 }
 
-const factsOf = (metadata) =>
-  Object.entries(metadata ?? {})
-    .slice(0, 8)
-    .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-    .join(' · ');
+const factsOf = (duration, metadata) =>
+  [
+    duration.replace('ms', ' ms'),
+    ...Object.entries(metadata ?? {})
+      .slice(0, 8)
+      .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`),
+  ].join(' · ');
