@@ -80,9 +80,9 @@ export class AppError<Code extends string = string, Details = unknown> extends E
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
   /** When to try again, in milliseconds from when the error was raised. */
-  readonly retryAfterMs?: number;
+  declare readonly retryAfterMs?: number;
   /** The invalid fields of an input. */
-  readonly errors?: readonly FieldError[];
+  declare readonly errors?: readonly FieldError[];
   declare readonly [brand]: true;
   // Private, so that a logger which prints own properties shows what is listed above, no more.
   readonly #grpc: GrpcStatusName;

@@ -94,7 +94,7 @@ export function defineErrors<Schemas extends Record<string, unknown>, Base exten
   if (typeof definitions !== 'object' || definitions === null) {
     throw new TypeError(`definitions must be an object of codes, got ${show(definitions)}`);
   }
-  const base = checkBase(options?.base);
+  const base = checkBase(options.base);
   const factories: Record<string, unknown> = { ...base };
   for (const [code, definition] of Object.entries(definitions)) {
     checkCode(code);

@@ -17,7 +17,7 @@ export function isSecretKey(key: string): boolean {
   const words = key
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
-    .split(/[^a-z0-9]+/);
+    .split(/[^a-z0-9]/);
   return words.some((word) => secretWords.has(word)) || secretKeys.has(words.join(''));
 }
 

@@ -4,7 +4,7 @@ const minuteMs = 60_000;
 /** Counts in sixty one-minute buckets. A bucket is emptied when its minute comes round again, so no timer is needed. */
 export class MinuteRates {
   readonly #counts = new Float64Array(minutes);
-  readonly #minuteOf = new Float64Array(minutes).fill(-1);
+  readonly #minuteOf = new Float64Array(minutes);
 
   add(nowMs: number): void {
     const minute = Math.floor(nowMs / minuteMs);
@@ -28,7 +28,6 @@ export class MinuteRates {
 
   clear(): void {
     this.#counts.fill(0);
-    this.#minuteOf.fill(-1);
   }
 }
 

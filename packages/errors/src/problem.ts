@@ -67,8 +67,7 @@ export function renderProblem(appError: AppError, options: ProblemOptions): Prob
   try {
     return render(appError, options);
   } catch (failure) {
-    // Wrong options are the caller's; an error that cannot be rendered is answered all the same.
-    if (options.typeBaseUrl !== undefined) checkTypeBaseUrl(options.typeBaseUrl);
+    // An error that cannot be rendered is answered all the same; options that are wrong fail once more.
     return render(standIn('SYS_INTERNAL_ERROR', failure), options);
   }
 }
@@ -108,11 +107,10 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
  * escape.
  */
 export function problemText(problem: ProblemDetails): string {
-  const { type, title, status, detail, instance, code, message, timestamp, path, method } = problem;
+  const { type, title, status, detail, instance, code, timestamp, path, method } = problem;
   const shown = quote(detail);
-  const again = message === detail ? shown : quote(message);
   let text = `{"type":${quote(type)},"title":${quote(title)},"status":${status},"detail":${shown}`;
-  text += `,"instance":${quote(instance)},"code":${quote(code)},"message":${again},"timestamp":${quote(timestamp)}`;
+  text += `,"instance":${quote(instance)},"code":${quote(code)},"message":${shown},"timestamp":${quote(timestamp)}`;
   if (path !== undefined) text += `,"path":${quote(path)}`;
   if (method !== undefined) text += `,"method":${quote(method)}`;
   text += `,"traceId":${quote(problem.traceId)},"requestId":${quote(problem.requestId)}`;

@@ -32,7 +32,6 @@ export function readArray(value: unknown, key: PropertyKey, limit = 1_000): unkn
 
 /** A text for anything that was thrown: `String(x)` itself throws for some values. */
 export function messageOf(value: unknown): string {
-  if (typeof value === 'string') return value;
   const message = readString(value, 'message');
   if (message !== undefined) return message;
   try {

@@ -39,9 +39,6 @@ export function toAppError(thrown: unknown, options: ToAppErrorOptions = {}): Ap
   }
   const own = askMappers(thrown, options);
   if (own) return own;
-  if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) {
-    return standIn('SYS_INTERNAL_ERROR', thrown);
-  }
   if (isBareError(thrown)) return standIn(bareErrorCode(thrown), thrown);
   for (const mapper of builtIn) {
     const mapped = mapper(thrown);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { AppError, commonErrors, defineErrors, isAppError } from '../src/index.js';
+import { AppError, commonErrors, defineErrors, isAppError, toAppError } from '../src/index.js';
 
 const own = defineErrors({
   BIZ_DAILY_LIMIT_EXCEEDED: {
@@ -95,6 +95,32 @@ describe('defineErrors', () => {
     expect(BIZ_B().message).toBe('B');
   });
 
+  it('uses a constant message, which a reader of the definition sees too', () => {
+    const { BIZ_SHUT } = defineErrors({
+      BIZ_SHUT: { status: 409, title: 'Shut', message: 'Come back at nine' },
+    });
+    expect(BIZ_SHUT().message).toBe('Come back at nine');
+    expect(BIZ_SHUT.definition.constantMessage).toBe('Come back at nine');
+    expect(own.BIZ_DAILY_LIMIT_EXCEEDED.definition.constantMessage).toBeUndefined();
+  });
+
+  it('does not make a message of details that do not fit', () => {
+    const { BIZ_FULL } = defineErrors({
+      BIZ_FULL: {
+        status: 409,
+        title: 'Full',
+        message: (d) => `only ${String((d as { left: number } | undefined)?.left)} left`,
+        details: z.object({ left: z.number() }),
+      },
+    });
+    expect(BIZ_FULL({ left: 'x' } as never).message).toBe('Full');
+  });
+
+  it('lists code and definition on the function itself, for those who write documents', () => {
+    const { BIZ_DAILY_LIMIT_EXCEEDED: factory } = own;
+    expect({ ...factory }).toEqual({ code: 'BIZ_DAILY_LIMIT_EXCEEDED', definition: factory.definition });
+  });
+
   it('fills in defaults: exposed below 500, not retryable, gRPC by status', () => {
     const { SYS_A, RES_B } = defineErrors({
       SYS_A: { status: 507, title: 'A' },
@@ -160,17 +186,25 @@ describe('defineErrors', () => {
       {},
       /BIZ_X.details must/,
     ],
+    ['a text as a definition', { BIZ_X: 'x' }, {}, /BIZ_X must be an object, got "x"/],
     ['null as a definition', { BIZ_X: null }, {}, /BIZ_X must be an object, got null/],
-    ['no definitions', undefined, {}, /definitions must be an object/],
-    ['a base of text', {}, { base: 'x' }, /base must be a catalogue/],
+    ['no definitions', undefined, {}, /definitions must be an object of codes, got undefined/],
+    ['null as definitions', null, {}, /definitions must be an object of codes, got null/],
+    ['a base of text', {}, { base: 'x' }, /base must be a catalogue .* got "x"/],
+    ['a number as base', {}, { base: 7 }, /base must be a catalogue .* got 7/],
+    ['null as base', {}, { base: null }, /base must be a catalogue .* got null/],
     ['a base of something else', {}, { base: { BIZ_X: 1 } }, /base must be a catalogue .* at BIZ_X/],
   ])('refuses %s', (_, definitions, options, message) => {
     expect(() => defineErrors(definitions as never, options as never)).toThrow(message);
   });
 
-  it('accepts a code of 63 characters', () => {
+  it('accepts a code of 63 characters, the status 599 and expose: false', () => {
     const code = `BIZ_${'A'.repeat(59)}`;
-    expect(defineErrors({ [code]: { status: 400, title: 'x' } })[code]!().code).toBe(code);
+    const error = defineErrors({ [code]: { status: 599, title: 'x', expose: false, retryable: true } })[
+      code
+    ]!();
+    expect(error).toMatchObject({ code, status: 599, expose: false, retryable: true });
+    expect(toAppError(error)).toBe(error);
   });
 });
 

@@ -25,7 +25,7 @@ describe('maskText', () => {
     ['discover 6011111111111117', 'discover ***'],
     ['jcb 3530111333300000', 'jcb ***'],
     ['unionpay 6200000000000005', 'unionpay ***'],
-    ['no issuer 9111111111111111', 'no issuer 9111111111111111'],
+    ['no issuer 9111111111111110', 'no issuer 9111111111111110'],
     ['Key (email)=(a@b.c) already exists.', 'Key (email)=(***) already exists.'],
     ['Failing row contains (7, a@b.c, null).', 'Failing row contains (***).'],
     ["Duplicate entry 'a@b.c' for key 'email'", "Duplicate entry '***' for key 'email'"],
@@ -74,6 +74,11 @@ describe('maskAndCut', () => {
     // Seen as a whole, up to four times the limit.
     expect(maskAndCut('y'.repeat(80), 20)).toBe(`${'y'.repeat(19)}…`);
     expect(maskAndCut('y'.repeat(81), 20)).toBe('[a very long word]');
+  });
+
+  it('sees four times as much as it keeps', () => {
+    expect(maskAndCut('word '.repeat(1_000), 20)).toBe('word word word word…');
+    expect(maskAndCut(`${'x'.repeat(10)} ${'y'.repeat(100)}`, 20)).toBe(`${'x'.repeat(10)} `);
   });
 
   it('cuts only what is longer than the limit', () => {

@@ -54,6 +54,31 @@ describe('createErrorMonitor', () => {
     });
   });
 
+  it('keeps the first and the last time of __other__, also when the clock steps back', () => {
+    const clock = createClock(0);
+    const timesOf = (...minutes: number[]) => {
+      const monitor = createErrorMonitor({ maxFingerprints: 1, now: clock.now });
+      for (const [index, at] of minutes.entries()) {
+        clock.set(at * minute);
+        monitor.record(noFrames('x'.repeat(index + 1)));
+      }
+      const { firstSeen, lastSeen } = monitor.snapshot().fingerprints.at(-1)!;
+      return [firstSeen.slice(14, 16), lastSeen.slice(14, 16)];
+    };
+    expect(timesOf(1, 5, 9)).toEqual(['01', '05']);
+    expect(timesOf(5, 1, 9)).toEqual(['01', '05']);
+  });
+
+  it('has nothing to tell before the first error, and words of its own for undefined', () => {
+    const monitor = createErrorMonitor({ capacity: 1, maxFingerprints: 1 });
+    expect(monitor.snapshot()).toMatchObject({ total: 0, last: [], fingerprints: [] });
+    monitor.record(undefined);
+    const { last } = monitor.snapshot();
+    expect(last).toMatchObject([{ message: 'Internal error' }]);
+    expect(last[0]).not.toHaveProperty('endpoint');
+    expect(() => createErrorMonitor({ capacity: 10_000, maxFingerprints: 100_000 })).not.toThrow();
+  });
+
   it('counts the errors of each of the last sixty minutes', () => {
     const clock = createClock(10 * minute);
     const monitor = createErrorMonitor({ now: clock.now });
@@ -153,7 +178,13 @@ describe('createErrorMonitor', () => {
     monitor.record('a');
     await monitor[Symbol.asyncDispose]();
     monitor.record('b');
-    expect(monitor.snapshot()).toMatchObject({ total: 0, counts: {}, last: [], fingerprints: [] });
+    expect(monitor.snapshot()).toEqual({
+      total: 0,
+      counts: {},
+      last: [],
+      fingerprints: [],
+      perMinute: Array.from({ length: 60 }, () => 0),
+    });
   });
 
   it.each([
@@ -201,6 +232,33 @@ describe('fingerprints', () => {
     expect(fingerprintsOf(withStack(frames), withStack(frames.toReversed()))).toHaveLength(2);
   });
 
+  it('tell apart what differs in its file, or in its third frame only', () => {
+    const frames = ['a (/srv/a.js:1:1)', 'b (/srv/b.js:1:1)'];
+    expect(fingerprintsOf(withStack(['a (/srv/a.js:1:1)']), withStack(['a (/srv/b.js:1:1)']))).toHaveLength(
+      2,
+    );
+    expect(
+      fingerprintsOf(
+        withStack([...frames, 'c (/srv/c.js:1:1)']),
+        withStack([...frames, 'd (/srv/d.js:1:1)']),
+      ),
+    ).toHaveLength(2);
+  });
+
+  it('see one file whether it is named as a path or as a URL, and whatever its query', () => {
+    const found = fingerprintsOf(
+      withStack(['a (/srv/a.js:1:1)']),
+      withStack(['a (file:///srv/a.js:1:1)']),
+      withStack(['a (file:///srv/a.js?reload=1795:1:1)']),
+    );
+    expect(found).toMatchObject([{ count: 3, fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) }]);
+  });
+
+  it('do not grow with names and messages', () => {
+    const long = (end: string) => noFrames(`${'x '.repeat(256)}${end}`, { name: `${'N'.repeat(100)}${end}` });
+    expect(fingerprintsOf(long('one'), long('two'))).toMatchObject([{ count: 2 }]);
+  });
+
   it('tell codes and error names apart', () => {
     const frames = ['a (/srv/a.js:1:1)'];
     const named = Object.assign(withStack(frames), { name: 'LedgerError' });
@@ -215,6 +273,14 @@ describe('fingerprints', () => {
       noFrames('order 4 of somebody else'),
     );
     expect(found.map(({ count }) => count)).toEqual([1, 2]);
+    const letters = ['deadbeef-aaaa-bbbb-cccc-abcdefabcdef', 'CAFEBABE-DDDD-EEEE-FFFF-FEDCBAFEDCBA'];
+    expect(fingerprintsOf(...letters.map((id) => noFrames(`order ${id}`)))).toHaveLength(1);
+  });
+
+  it('take words that could be hex for words', () => {
+    expect(fingerprintsOf(noFrames('facade of the decade'), noFrames('decade of the facade'))).toHaveLength(
+      2,
+    );
   });
 
   it('tell two places that raise the same code apart', () => {

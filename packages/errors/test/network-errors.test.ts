@@ -127,6 +127,22 @@ describe('toAppError, fetch and undici', () => {
   });
 
   it.each([
+    ['TimeoutError', { name: 'TimeoutError' }, 504],
+    ['ETIMEDOUT', { code: 'ETIMEDOUT' }, 504],
+    ['no reason', undefined, 502],
+  ])("reads the reason of fetch's TypeError: %s", (_case, cause, status) => {
+    expect(toAppError(new TypeError('fetch failed', { cause })).status).toBe(status);
+  });
+
+  it.each([
+    ['a job that was terminated', { name: 'JobError', message: 'terminated' }],
+    ['HTTPError without a response', { name: 'HTTPError' }],
+    ['another error with a response', { name: 'DraftError', response: { status: 404 } }],
+  ])('does not take %s for a failed call', (_case, fields) => {
+    expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it.each([
     ['axios', { isAxiosError: true, response: { status: 404 }, status: 404 }, 502],
     ['axios out of time', { isAxiosError: true, code: 'ETIMEDOUT' }, 504],
     ['ky and got', { name: 'HTTPError', response: { status: 404, statusCode: 404 } }, 502],

@@ -66,11 +66,14 @@ describe('toProblem', () => {
     },
   );
 
-  it.each(['/errors', 'errors', '', 7])('refuses %j as a base URL', (typeBaseUrl) => {
-    expect(() => toProblem(new Error('x'), { typeBaseUrl: typeBaseUrl as string })).toThrow(
-      /typeBaseUrl must be an absolute URL, got/,
-    );
-  });
+  it.each(['/errors', 'errors', '', 7, new URL('https://docs.example/')])(
+    'refuses %j as a base URL',
+    (typeBaseUrl) => {
+      expect(() => toProblem(new Error('x'), { typeBaseUrl: typeBaseUrl as never })).toThrow(
+        /typeBaseUrl must be an absolute URL, got/,
+      );
+    },
+  );
 
   it('leaves message, details and fields out of what is not exposed', () => {
     const { SYS_LEDGER } = defineErrors({
@@ -122,6 +125,17 @@ describe('toProblem', () => {
     expect(toProblem(error, { exposeStack: true })).not.toHaveProperty('stack');
   });
 
+  it('has no member for what it was not told', () => {
+    const members = Object.keys(toProblem(null, { exposeStack: true }));
+    for (const member of ['path', 'method', 'errors', 'details', 'stack'])
+      expect(members).not.toContain(member);
+  });
+
+  it('hides what reads like the inside of a service in details too', () => {
+    const note = 'select * from users where id = 7';
+    expect(toProblem(commonErrors.RES_CONFLICT({ note })).details).toEqual({ note: '***' });
+  });
+
   it('cuts the query off the path', () => {
     expect(toProblem(new Error('x'), { path: '/reset?token=abc#top' }).path).toBe('/reset');
   });
@@ -153,6 +167,14 @@ describe('toProblem', () => {
     expect(shown('  ')).toBe('Conflict');
   });
 
+  it('shows a message of 1024 characters whole, and sees a secret in one that it will cut', () => {
+    const shown = (message: unknown) =>
+      toProblem(Object.assign(commonErrors.RES_CONFLICT(), { message })).detail;
+    expect(shown('a'.repeat(1_024))).toBe('a'.repeat(1_024));
+    expect(shown(`${'a '.repeat(250)}postgres://shop:pw@db/shop ${'a '.repeat(2_500)}`)).toBe('Conflict');
+    expect(shown(undefined)).toBe('Conflict');
+  });
+
   it('renders an error of another copy of the package, and none that only carries the brand', () => {
     const copy: unknown = Object.assign(
       Object.create({ [Symbol.for('@kit/errors.AppError')]: true }) as object,
@@ -164,6 +186,47 @@ describe('toProblem', () => {
     expect(toProblem(fake)).toMatchObject({ code: 'SYS_INTERNAL_ERROR', status: 500 });
     const broken = Object.assign(commonErrors.RES_CONFLICT(), { errors: [null] });
     expect(toProblem(broken)).toMatchObject({ code: 'SYS_INTERNAL_ERROR', status: 500 });
+  });
+});
+
+describe('the message of an error that has a cause', () => {
+  const shown = (message: string, cause: unknown) =>
+    toProblem(commonErrors.RES_CONFLICT(undefined, { message, cause })).detail;
+  const chain = (length: number, innermost: string): Error =>
+    length === 1 ? new Error(innermost) : new Error('outer', { cause: chain(length - 1, innermost) });
+  const branded = { [Symbol.for('@kit/errors.AppError')]: true };
+
+  it.each([
+    ['a foreign error', new Error('seat 7 is taken')],
+    ['a text that was thrown', 'seat 7 is taken'],
+    ['four letters', new Error('seat')],
+    ['the cause of a cause', chain(2, 'seat 7 is taken')],
+    ['the sixteenth cause', chain(16, 'seat 7 is taken')],
+    [
+      'an error that is not exposed',
+      commonErrors.SYS_DATABASE_ERROR(undefined, { message: 'seat 7 is taken' }),
+    ],
+    ['an object that says that it is exposed', { message: 'seat 7 is taken', expose: true }],
+    ['an AppError that does not say that it is exposed', { message: 'seat 7 is taken', ...branded }],
+  ])('is not shown when it repeats %s', (_case, cause) => {
+    expect(shown('No: seat 7 is taken', cause)).toBe('Conflict');
+  });
+
+  it.each([
+    ['another text', new Error('row 7 is taken')],
+    ['three letters', new Error('sea')],
+    ['no cause', undefined],
+    ['null', null],
+    ['the seventeenth cause', chain(17, 'seat 7 is taken')],
+    ['an error that is exposed itself', commonErrors.RES_CONFLICT(undefined, { message: 'seat 7 is taken' })],
+  ])('is shown with %s', (_case, cause) => {
+    expect(shown('No: seat 7 is taken, not null', cause)).toBe('No: seat 7 is taken, not null');
+  });
+
+  it('is shown when the causes go round in a circle', () => {
+    const cause = new Error('round');
+    cause.cause = cause;
+    expect(shown('Try again', cause)).toBe('Try again');
   });
 });
 

@@ -19,6 +19,9 @@ describe('toAppError, breakers, bulkheads and timeouts', () => {
     ['KIT_BULKHEAD_FULL', {}, 503, '1'],
     ['KIT_TIMEOUT', {}, 504, '1'],
     ['KIT_DEADLINE_EXCEEDED', { retryAfterMs: -5 }, 504, '1'],
+    ['KIT_BREAKER_OPEN', { retryAfterMs: Number.NaN }, 503, '1'],
+    ['KIT_BREAKER_OPEN', { retryAfterMs: Number.POSITIVE_INFINITY }, 503, '1'],
+    ['KIT_BREAKER_OPEN', { retryAfterMs: 0 }, 503, '0'],
   ])('answers %s with Retry-After', (code, extra, status, retryAfter) => {
     const answer = respond(kitError(code, extra));
     expect(answer.status).toBe(status);
@@ -30,6 +33,7 @@ describe('toAppError, breakers, bulkheads and timeouts', () => {
     const answer = respond(kitError('KIT_HTTP_STATUS', { status: 404, bodyExcerpt: 'secret' }));
     expect(answer.problem).toMatchObject({ code: 'SYS_UPSTREAM_ERROR', status: 502 });
     expect(answer.body).not.toContain('secret');
+    expect(answer.headers).not.toHaveProperty('retry-after');
   });
 
   it.each([

@@ -46,6 +46,8 @@ describe('toAppError', () => {
 
   it.each([
     ['a code of no catalogue', { code: 'nope' }],
+    ['a code that is no text', { code: ['RES_CONFLICT'] }],
+    ['a code of 64 characters', { code: `RES_${'A'.repeat(60)}` }],
     ['a status below 400', { status: 399 }],
     ['a status above 599', { status: 600 }],
     ['half a status', { status: 400.5 }],
@@ -62,6 +64,23 @@ describe('toAppError', () => {
     expect(isAppError(spoiled)).toBe(true);
     expect(toAppError(spoiled)).not.toBe(spoiled);
     expect(toAppError(new Error('x'), { mappers: [() => spoiled] }).code).toBe('SYS_INTERNAL_ERROR');
+  });
+
+  it('does not take an AppError that cannot be read as it is', () => {
+    const broken = new Proxy(commonErrors.RES_CONFLICT(), {
+      get: (target, key) => {
+        if (key === 'timestamp') throw new Error('x');
+        return Reflect.get(target, key) as unknown;
+      },
+    });
+    expect(toAppError(broken)).not.toBe(broken);
+  });
+
+  it('looks at a function that was thrown, and asks no mapper where there is none', () => {
+    const heard: unknown[] = [];
+    const thrown = Object.assign(() => {}, { status: 404 });
+    expect(toAppError(thrown, { onMapperError: (error) => heard.push(error) }).status).toBe(404);
+    expect(heard).toEqual([]);
   });
 
   it.each([400, 599])('returns an AppError of the status %i as it is', (status) => {
@@ -99,6 +118,10 @@ describe('toAppError', () => {
     ['a five-letter word', { code: 'ABORT' }],
     ['a code that is an object', { code: {} }],
     ['errno of another world', { errno: 4711 }],
+    ['a state without a number', { sqlState: 'HY000' }],
+    ['a state with the number 0', { errno: 0, sqlState: 'HY000' }],
+    ['a fatal error of another kind', { fatal: true, code: 'OTHER' }],
+    ['a TypeError with a code of sockets', { name: 'TypeError', code: 'ECONNRESET' }],
   ])('does not take %s for a database error', (_case, fields) => {
     expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe('SYS_INTERNAL_ERROR');
   });
@@ -117,6 +140,15 @@ describe('toAppError', () => {
     [{ code: 'ERR_SQLITE_ERROR', errcode: 517 }, 'SYS_UNAVAILABLE'],
     [{ code: 'ETIMEDOUT', fatal: true }, 'SYS_UNAVAILABLE'],
     [{ name: 'MaxRetriesPerRequestError' }, 'SYS_UNAVAILABLE'],
+    [{ name: 'KnexTimeoutError' }, 'SYS_UNAVAILABLE'],
+    [{ code: 'PROTOCOL_CONNECTION_LOST' }, 'SYS_UNAVAILABLE'],
+    [{ code: 'ERR_SQLITE_ERROR' }, 'SYS_DATABASE_ERROR'],
+    [
+      { code: 'SQLITE_CONSTRAINT_TRIGGER', message: 'delete … - FOREIGN KEY constraint failed' },
+      'RES_CONFLICT',
+    ],
+    [{ code: 'SQLITE_CONSTRAINT_CHECK', message: 'FOREIGN KEY constraint failed' }, 'VAL_INVALID_INPUT'],
+    [{ code: 'SQLITE_CONSTRAINT_TRIGGER', message: undefined }, 'SYS_DATABASE_ERROR'],
   ])('maps %o', (fields, code) => {
     expect(toAppError(Object.assign(new Error('x'), fields)).code).toBe(code);
   });
@@ -128,6 +160,7 @@ describe('an Error with nothing on it', () => {
     [new Error('wrapped', { cause: Object.assign(new Error('x'), { code: '23505' }) }), 'SYS_INTERNAL_ERROR'],
     [new Error('Connection terminated unexpectedly'), 'SYS_UNAVAILABLE'],
     [new Error('select 1 - Connection terminated unexpectedly'), 'SYS_UNAVAILABLE'],
+    [new Error(`${'insert '.repeat(2_000)} - Connection terminated unexpectedly`), 'SYS_UNAVAILABLE'],
   ])('is told by its message alone: %s', (error, code) => {
     expect(toAppError(error)).toMatchObject({ code, cause: error });
   });
@@ -140,6 +173,8 @@ describe('an Error with nothing on it', () => {
     }
     const hidden = Object.defineProperty(new Error('x'), 'code', { value: '23505' });
     expect(toAppError(hidden).code).toBe('RES_ALREADY_EXISTS');
+    const named = Object.defineProperty(new Error('x'), 'name', { value: 'TimeoutError' });
+    expect(toAppError(named).code).toBe('SYS_TIMEOUT');
     expect(toAppError(new Missing('x')).code).toBe('RES_NOT_FOUND');
   });
 
@@ -149,5 +184,7 @@ describe('an Error with nothing on it', () => {
     };
     const hostile = new Proxy(new Error('x'), { ownKeys: fail, getPrototypeOf: fail, has: fail });
     expect(toAppError(hostile).code).toBe('SYS_INTERNAL_ERROR');
+    const unique = Object.assign(new Error('x'), { code: '23505' });
+    expect(toAppError(new Proxy(unique, { getPrototypeOf: fail })).code).toBe('RES_ALREADY_EXISTS');
   });
 });

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { BadRequestException, ValidationPipe } from '@nestjs/common';
 import { Type } from 'class-transformer';
-import { IsDefined, IsNumber, IsString, ValidateNested } from 'class-validator';
+import { IsDefined, IsNumber, IsString, ValidateNested, ValidationError } from 'class-validator';
 import fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -66,6 +66,22 @@ describe('toAppError, zod 4', () => {
     expect(errors!.map(({ field, code }) => [field, code])).toEqual([expected]);
   });
 
+  it('finds the closest branch by type, then by literals, then by the number and the depth of complaints', () => {
+    const fieldsOf = (branches: [z.ZodType, z.ZodType], value: unknown) =>
+      failureOf(z.union(branches), value).errors!.map(({ field }) => field);
+    const number = z.number();
+    expect(fieldsOf([z.string(), z.object({ a: number, b: number })], { a: '', b: '' })).toEqual(['a', 'b']);
+    const cube = z.object({ kind: z.literal('cube'), size: number, weight: number });
+    expect(
+      fieldsOf([z.object({ kind: z.literal('dot') }), cube], { kind: 'cube', size: '', weight: '' }),
+    ).toEqual(['size', 'weight']);
+    const deep = z.object({ a: number, b: z.object({ c: number }) });
+    expect(fieldsOf([z.object({ a: number, b: number }), deep], { a: '', b: { c: '' } })).toEqual([
+      'a',
+      'b.c',
+    ]);
+  });
+
   it('flattens unions in unions, and keeps a discriminator that fits no branch', () => {
     const inner = z.union([z.object({ x: z.number() }), z.object({ y: z.number(), z: z.number() })]);
     const nested = failureOf(z.object({ u: z.union([z.string(), inner]) }), { u: { x: 'no' } });
@@ -85,6 +101,39 @@ describe('toAppError, zod 4', () => {
       ['#/a~1b~0c', '["a/b~c"]'],
       ['#/%C3%A4%20b', '["ä b"]'],
     ]);
+  });
+
+  it('writes indexes and names as JavaScript does, and cuts what is longer than 512 characters', () => {
+    const long = 'k'.repeat(600);
+    const schema = z.object({
+      list: z.array(z.number()),
+      '1a': z.number(),
+      a1: z.number(),
+      [long]: z.number(),
+    });
+    const list = Array.from({ length: 13 }, (_, index) => (index === 12 ? '' : 1));
+    const { errors } = failureOf(schema, { list, '1a': '', a1: '', [long]: '' });
+    expect(errors!.slice(0, 3).map(({ field }) => field)).toEqual(['list[12]', '["1a"]', 'a1']);
+    expect(errors![3]!.field).toBe(`${'k'.repeat(511)}…`);
+    expect(failureOf(z.object({ [long.slice(0, 512)]: z.number() }), {}).errors![0]!.field).toHaveLength(512);
+    expect(failureOf(z.object({ [long.slice(0, 512)]: z.number() }), {}).errors![0]!.field).not.toContain(
+      '…',
+    );
+  });
+
+  it('takes a field for missing where zod 3 says so too, but not where a sentence of the user does', () => {
+    const old = {
+      name: 'ZodError',
+      issues: [{ code: 'invalid_type', received: 'undefined', message: 'Required' }],
+    };
+    expect(toAppError(Object.assign(new Error('x'), old)).errors).toMatchObject([
+      { pointer: '#', code: 'VAL_REQUIRED_FIELD' },
+    ]);
+    const refined = failureOf(
+      z.string().refine(() => false, 'must not be undefined behaviour'),
+      'x',
+    );
+    expect(refined.errors).toMatchObject([{ code: 'custom', detail: 'must not be undefined behaviour' }]);
   });
 
   it('points at the whole input when the input itself is wrong', () => {
@@ -134,6 +183,34 @@ describe('toAppError, zod 4', () => {
     ];
     expect(toAppError(Object.assign(new Error('x'), { name: 'ValiError', issues })).errors).toHaveLength(5);
   });
+
+  it('survives keys that cannot be printed', () => {
+    const hostile = Object.create(null) as object;
+    const issues = [{ path: [hostile] }, { code: 'unrecognized_keys', keys: [hostile] }];
+    expect(toAppError(Object.assign(new Error('x'), { name: 'ZodError', issues })).errors).toHaveLength(2);
+    expect(toAppError(new BadRequestException({ message: [hostile] })).errors).toHaveLength(1);
+  });
+
+  it('survives a union that contains itself', () => {
+    const issue = { code: 'invalid_union', path: ['a'], errors: [] as unknown[] };
+    issue.errors.push([issue]);
+    const { errors } = toAppError(Object.assign(new Error('x'), { name: 'ZodError', issues: [issue] }));
+    expect(errors!.map(({ field }) => field)).toEqual([Array.from({ length: 17 }, () => 'a').join('.')]);
+  });
+
+  it('flattens nothing but unions', () => {
+    const inner = { code: 'custom', path: ['b'], message: 'inner' };
+    const issues = [{ code: 'custom', path: ['a'], message: 'outer', errors: [[inner]] }];
+    expect(toAppError(Object.assign(new Error('x'), { name: 'ZodError', issues })).errors).toMatchObject([
+      { field: 'a', detail: 'outer' },
+    ]);
+  });
+
+  it('leaves an error with issues that is of no validator to the others', () => {
+    const issues = [{ path: ['a'], message: 'x' }];
+    const error = Object.assign(new Error('x'), { name: 'TrackerError', issues });
+    expect(toAppError(error).code).toBe('SYS_INTERNAL_ERROR');
+  });
 });
 
 describe('toAppError, Fastify validation', () => {
@@ -160,10 +237,17 @@ describe('toAppError, Fastify validation', () => {
     await app.close();
     const error = toAppError(caught);
     expect(error).toMatchObject({ code: 'VAL_INVALID_INPUT', status: 400, message: '3 fields are invalid' });
-    expect(error.errors!.map(({ pointer, code }) => [pointer, code])).toEqual([
-      ['#/name', 'VAL_REQUIRED_FIELD'],
-      ['#/extra', 'additionalProperties'],
-      ['#/items/1/amount', 'type'],
+    expect(error.errors!.map(({ pointer, code, detail }) => [pointer, code, detail])).toEqual([
+      ['#/name', 'VAL_REQUIRED_FIELD', 'is required'],
+      ['#/extra', 'additionalProperties', 'is not a known field'],
+      ['#/items/1/amount', 'type', 'must be number'],
+    ]);
+  });
+
+  it('points at a key that is empty, and has a sentence for an issue without one', () => {
+    const validation = [{ instancePath: '/a//b' }];
+    expect(toAppError(Object.assign(new Error('x'), { validation })).errors).toEqual([
+      { pointer: '#/a//b', field: 'a[""].b', code: 'invalid', detail: 'is invalid' },
     ]);
   });
 });
@@ -215,6 +299,33 @@ describe("toAppError, Nest's ValidationPipe", () => {
         },
       ]),
     );
+  });
+
+  it.each([
+    [
+      'items.1.property extra should not exist',
+      '#/items/1/extra',
+      'whitelistValidation',
+      'is not a known field',
+    ],
+    ['property of somebody should not exist', '#/property', 'invalid', 'of somebody should not exist'],
+    ['property x should not exist twice', '#/property', 'invalid', 'x should not exist twice'],
+    ['name should not be empty', '#/name', 'VAL_REQUIRED_FIELD', 'should not be empty'],
+    ['name should not be empty or blank', '#/name', 'invalid', 'should not be empty or blank'],
+    ['"amount" must be positive', '#', 'invalid', '"amount" must be positive'],
+    ['wrong', '#', 'invalid', 'wrong'],
+  ])('reads the sentence %j', (sentence, pointer, code, detail) => {
+    expect(toAppError(new BadRequestException([sentence])).errors).toMatchObject([{ pointer, code, detail }]);
+  });
+
+  it('survives errors of class-validator that contain themselves', () => {
+    const endless = Object.assign(new ValidationError(), {
+      property: 'a',
+      constraints: { isInt: 'must be an integer' },
+      children: [] as ValidationError[],
+    });
+    endless.children.push(endless);
+    expect(toAppError(validationExceptionFactory([endless])).errors).toHaveLength(17);
   });
 
   it('keeps a status of 422', async () => {

@@ -1,6 +1,6 @@
 import type { AppError, FieldError } from '../app-error.js';
 import { commonErrors } from '../common-errors.js';
-import { read, readArray, readString } from '../read.js';
+import { messageOf, read, readArray, readString } from '../read.js';
 import { fieldError, fieldErrorsOf } from './field-path.js';
 
 const maxDepth = 16;
@@ -17,7 +17,7 @@ function entriesOf(error: unknown, parent: readonly string[], depth: number): Fi
   const children = depth < maxDepth ? (readArray(error, 'children') ?? []) : [];
   return [
     ...Object.entries(read(error, 'constraints') ?? {}).map(([rule, message]) =>
-      fieldError(path, missingRules.has(rule) ? 'VAL_REQUIRED_FIELD' : rule, String(message)),
+      fieldError(path, missingRules.has(rule) ? 'VAL_REQUIRED_FIELD' : rule, messageOf(message)),
     ),
     ...children.flatMap((child) => entriesOf(child, path, depth + 1)),
   ];

@@ -20,8 +20,8 @@ type Outcome = CommonErrorCode | undefined;
 
 /** https://www.postgresql.org/docs/18/errcodes-appendix.html */
 function postgresCode(error: unknown): Outcome {
-  const sqlState = readString(error, 'code');
-  if (sqlState === undefined || !sqlStatePattern.test(sqlState)) return undefined;
+  const sqlState = readString(error, 'code') ?? '';
+  if (!sqlStatePattern.test(sqlState)) return undefined;
   return bySqlState[sqlState] ?? bySqlStateClass[sqlState.slice(0, 2)] ?? 'SYS_DATABASE_ERROR';
 }
 
@@ -137,7 +137,7 @@ function connectionCode(error: unknown): Outcome {
 /** Whether a driver says with these words, and with nothing else, that the connection is gone. */
 export function isConnectionSentence(message: string): boolean {
   // knex puts the statement in front of the driver's sentence.
-  return message.length < 10_000 && connectionSentences.some((sentence) => message.endsWith(sentence));
+  return connectionSentences.some((sentence) => message.endsWith(sentence));
 }
 
 const connectionCodes = new Set([

@@ -4,7 +4,7 @@ const maxEntries = 100;
 const maxText = 512;
 
 /** A field error for a path of keys and indexes. */
-export function fieldError(path: readonly PropertyKey[], code: string, detail: string): FieldError {
+export function fieldError(path: readonly string[], code: string, detail: string): FieldError {
   return {
     pointer: cut(toPointer(path)),
     field: cut(toField(path)),
@@ -21,7 +21,7 @@ export function parsePath(text: string): string[] {
       .split('/')
       .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   }
-  return text.split(/[.[\]]+/).filter((part) => part !== '');
+  return text.split(/[.[\]]/).filter((part) => part !== '');
 }
 
 /** `1 field is invalid`, `2 fields are invalid`. */
@@ -35,19 +35,15 @@ export function fieldErrorsOf(entries: readonly FieldError[]): { message: string
 }
 
 /** RFC 6901 §6: the URI fragment form. */
-function toPointer(path: readonly PropertyKey[]): string {
+function toPointer(path: readonly string[]): string {
   return `#${path
-    .map(
-      (part) =>
-        `/${encodeURIComponent(wellFormed(String(part)).replaceAll('~', '~0').replaceAll('/', '~1'))}`,
-    )
+    .map((part) => `/${encodeURIComponent(wellFormed(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`)
     .join('')}`;
 }
 
-function toField(path: readonly PropertyKey[]): string {
+function toField(path: readonly string[]): string {
   let field = '';
-  for (const part of path) {
-    const key = String(part);
+  for (const key of path) {
     if (/^\d+$/.test(key)) field += `[${key}]`;
     else if (/^[A-Za-z_$][\w$-]*$/.test(key)) field += field === '' ? key : `.${key}`;
     else field += `[${JSON.stringify(key)}]`;

@@ -2,7 +2,7 @@ import type { AppError, FieldError } from '../app-error.js';
 import { type AnyCatalogue } from '../catalogue.js';
 import { commonErrors } from '../common-errors.js';
 import { isInternalText } from '../public-message.js';
-import { read, readArray, readString } from '../read.js';
+import { messageOf, read, readArray, readString } from '../read.js';
 import { fieldError, fieldErrorsOf, parsePath } from './field-path.js';
 import { exposedMessageOf, isNestException, nearestCode, retryAfterMsOf, statusOf } from './http-status.js';
 import { type ErrorMapper, standIn, standInFor } from './stand-in.js';
@@ -50,7 +50,7 @@ const fastifySentences: Record<string, string> = {
 
 /** https://ajv.js.org/api.html#error-objects */
 function fromAjv(issue: unknown): FieldError {
-  const path = parsePath(readString(issue, 'instancePath') ?? '').filter((part) => part !== '');
+  const path = parsePath(readString(issue, 'instancePath') ?? '');
   const params = read(issue, 'params');
   const keyword = readString(issue, 'keyword') ?? 'invalid';
   const missing = readString(params, 'missingProperty');
@@ -76,7 +76,7 @@ export function mapNestException(
   const retryAfterMs = retryAfterMsOf(error);
 
   if (messages && messages.length > 0 && status < 500) {
-    const fields = fieldErrorsOf(messages.map((message) => fromSentence(String(message))));
+    const fields = fieldErrorsOf(messages.map((message) => fromSentence(messageOf(message))));
     const definition = known ?? commonErrors.VAL_INVALID_INPUT.definition;
     return standInFor(definition, error, { status, retryAfterMs, ...fields });
   }
@@ -90,7 +90,7 @@ export function mapNestException(
 }
 
 function knownCode(catalogue: AnyCatalogue, code: string | undefined) {
-  return code !== undefined && Object.hasOwn(catalogue, code) ? catalogue[code]?.definition : undefined;
+  return code === undefined ? undefined : catalogue[code]?.definition;
 }
 
 /** Nest's 404 quotes the whole URL, with its query; its 400 for a broken body quotes the body. */

@@ -1,5 +1,5 @@
 import type { FieldError } from '../app-error.js';
-import { read, readArray, readString } from '../read.js';
+import { messageOf, read, readArray, readString } from '../read.js';
 import { fieldError, fieldErrorsOf } from './field-path.js';
 import { type ErrorMapper, standIn } from './stand-in.js';
 
@@ -15,13 +15,13 @@ const schemaErrorNames = new Set(['ZodError', '$ZodError', 'ValiError', 'SchemaE
 const maxIssues = 10_000;
 const maxUnionDepth = 16;
 
-function entriesOf(issue: unknown, parent: readonly PropertyKey[], depth = 0): FieldError[] {
+function entriesOf(issue: unknown, parent: readonly string[], depth = 0): FieldError[] {
   const path = [...parent, ...pathOf(issue)];
   const code = readString(issue, 'code') ?? readString(issue, 'type') ?? 'invalid';
   const detail = readString(issue, 'message') ?? 'is invalid';
 
   if (code === 'unrecognized_keys') {
-    const keys = (readArray(issue, 'keys') ?? []).map(String);
+    const keys = (readArray(issue, 'keys') ?? []).map(messageOf);
     return keys.map((key) => fieldError([...path, key], code, 'is not a known field'));
   }
   if (code === 'invalid_union' && depth < maxUnionDepth) {
@@ -64,9 +64,6 @@ function isMissing(issue: unknown, code: string, detail: string): boolean {
   return readString(issue, 'received') === 'undefined' || /\bundefined\b/.test(detail);
 }
 
-function pathOf(issue: unknown): PropertyKey[] {
-  return (readArray(issue, 'path') ?? []).map((part) => {
-    const key = read(part, 'key') ?? part;
-    return typeof key === 'string' || typeof key === 'number' || typeof key === 'symbol' ? key : String(key);
-  });
+function pathOf(issue: unknown): string[] {
+  return (readArray(issue, 'path') ?? []).map((part) => messageOf(read(part, 'key') ?? part));
 }
