@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { runChild } from 'kit-tooling/process';
 import { freePort } from 'kit-tooling/servers';
 import { Agent, fetch as undiciFetch } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createHttpClient,
   createRetryBudget,
@@ -22,6 +22,7 @@ let server: FaultServer;
 beforeAll(async () => {
   server = await startFaultServer();
 });
+beforeEach(() => server.hits.clear());
 afterAll(() => server.close());
 
 const backoff = fullJitter({ baseMs: 1, maxMs: 1 });

@@ -74,7 +74,6 @@ function skipToken(sql: string, at: number, rules: TextRules): { to: number; as:
       ? { to: at + executable[0].length, as: ' ' }
       : { to: endOfComment(sql, at, rules.dollarQuotes === true), as: ' ' };
   }
-  if (two === '*/') return { to: at + 2, as: ' ' };
   const quote = sql[at];
   if (quote === "'" || quote === '"' || quote === '`')
     return { to: endOfQuote(sql, at, quote, rules), as: ' 0 ' };

@@ -94,6 +94,20 @@ describe.each(engines)('hooks and rollback rules on %s', (engine) => {
       expect(order).toEqual(['outer', 'kept']);
     });
 
+    it('a rolled-back savepoint runs its afterRollback hooks in the end, also when all the rest is committed', async () => {
+      const order: string[] = [];
+      await tm.run(async () => {
+        tm.afterCommit(() => order.push('outer'));
+        await reasonOf(
+          tm.run({ propagation: 'NESTED' }, async () => {
+            tm.afterRollback(() => order.push('undone'));
+            throw boom;
+          }),
+        );
+      });
+      expect(order).toEqual(['outer', 'undone']);
+    });
+
     it('those of an inner REQUIRED wait for the outer commit', async () => {
       const order: string[] = [];
       await tm.run(async () => {
@@ -140,6 +154,16 @@ describe.each(engines)('hooks and rollback rules on %s', (engine) => {
       );
       expect(isUnexpectedRollbackError(reason)).toBe(true);
       expect(await labels(knex)).toEqual([]);
+    });
+
+    it('an error that was swallowed inside is the cause that the outer scope hears of', async () => {
+      const reason = await reasonOf(
+        tm.run(async () => {
+          await reasonOf(tm.run(() => Promise.reject(boom)));
+        }),
+      );
+      expect(isUnexpectedRollbackError(reason)).toBe(true);
+      expect(reason).toMatchObject({ cause: boom });
     });
 
     it('setRollbackOnly in a nested scope undoes only that', async () => {

@@ -72,6 +72,14 @@ describe.each(engines)('scopes on %s', (engine) => {
       });
       expect(isTransactionClosedError(await late)).toBe(true);
     });
+
+    it('a read that is begun in a transaction which has ended is refused too', async () => {
+      let late: Promise<unknown> | undefined;
+      await tm.run(async () => {
+        late = delay(10).then(() => reasonOf(tm.read(() => labels(knex))));
+      });
+      expect(isTransactionClosedError(await late)).toBe(true);
+    });
   });
 
   describe('tm.read', () => {

@@ -11,12 +11,14 @@ describe('statements that end a transaction', () => {
     '/* a /* nested */ comment */ rollback',
     'select $tag$ ; not here $tag$; commit',
     "select E'it\\'s' ; commit",
+    "select '\\'; commit",
     "prepare transaction 'x'",
     'end',
   ])('PostgreSQL: %s', (sql) => expect(postgresEngine.endsTransaction(sql, true)).toBe(true));
 
   it.each([
     'select 1',
+    'select $1',
     'prepare plan as select 1',
     '/* commit */ select 1',
     '/* outer /* commit */ ; commit */ select 1',
@@ -28,6 +30,8 @@ describe('statements that end a transaction', () => {
 
   it.each([
     'commit # why',
+    'select 1 as a$$; commit; select 2 as b$$',
+    'select `\\`; commit',
     "select 'it\\'s'; commit",
     '/*!50000 commit */',
     '/*M!100000 create table x (id int) */',
