@@ -1,5 +1,4 @@
 import { relative } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type RunnerTestCase, type RunnerTestFile, type RunnerTestSuite, TestRunner } from 'vitest';
 import { openChannel, type Reply, type Request, type TestOutcome } from './protocol.ts';
 
@@ -20,6 +19,9 @@ interface Stryker {
   mutantCoverage?: unknown;
 }
 
+/** Tests put timers of their own in place of these. */
+const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
+
 const teardowns: (() => unknown)[] = [];
 const prepared = new Map<Suite, Promise<void>>();
 
@@ -31,37 +33,32 @@ export function serve(): Promise<void> {
       if (!('do' in request)) return;
       if (request.do === 'run') channel.send(await run(request, tests));
       if (request.do === 'close') {
-        for (const teardown of teardowns.toReversed()) await runTeardown(teardown);
+        // A mutant may have broken what is torn down here.
+        await Promise.all(teardowns.toReversed().map((teardown) => within(1_000, teardown).catch(() => {})));
         channel.send({ id: request.id, outcomes: [], hitCount: 0 });
+        clearInterval(heart);
         channel.close();
         resolve();
       }
     });
+    const heart = setInterval(() => channel.send({ isAlive: true }), 1_000);
     channel.send({ id: 0, outcomes: [], hitCount: 0 });
   });
-}
-
-async function runTeardown(teardown: () => unknown): Promise<void> {
-  try {
-    // A mutant may wait for ever here too.
-    await Promise.race([Promise.resolve(teardown()), delay(5_000)]);
-  } catch {
-    // A mutant may have broken what is torn down here.
-  }
 }
 
 async function run(request: Request & { do: 'run' }, tests: Map<string, RunnerTestCase>): Promise<Reply> {
   const outcomes: TestOutcome[] = [];
   let hitCount = 0;
-  for (const id of request.tests ?? tests.keys()) {
+  for (const { id, limitMs } of request.tests ??
+    Array.from(tests.keys(), (id) => ({ id, limitMs: 60_000 }))) {
     const test = tests.get(id);
     if (!test) continue;
     stryker.hitCount = request.mutant === undefined ? undefined : hitCount;
     stryker.hitLimit = request.hitLimit;
-    const outcome = await runTest(id, test, request.mutant);
+    const outcome = await judge(id, test, limitMs, request.mutant);
     hitCount = stryker.hitCount ?? 0;
     outcomes.push(outcome);
-    if (outcome.failure !== undefined && request.untilFailure) break;
+    if (outcome.failure !== undefined && request.tests) break;
   }
   return {
     id: request.id,
@@ -71,9 +68,38 @@ async function run(request: Request & { do: 'run' }, tests: Map<string, RunnerTe
   };
 }
 
-async function runTest(id: string, test: RunnerTestCase, mutant: string | undefined): Promise<TestOutcome> {
-  const suites = suitesOf(test);
-  const startedAt = performance.now();
+async function judge(
+  id: string,
+  test: RunnerTestCase,
+  limitMs: number,
+  mutant: string | undefined,
+): Promise<TestOutcome> {
+  const outcome: TestOutcome = {
+    id,
+    name: id.slice(id.indexOf('#') + 1),
+    fileName: test.file.filepath,
+    durationMs: 0,
+  };
+  let startedAt = performance.now();
+  try {
+    const suites = suitesOf(test);
+    for (const suite of suites) await prepare(suite);
+    stryker.currentTestId = id;
+    stryker.activeMutant = mutant;
+    startedAt = performance.now();
+    const isInTime = await within(limitMs, () => perform(test, suites));
+    if (!isInTime) Object.assign(outcome, { hangs: true, failure: `took more than ${limitMs} ms` });
+  } catch (error) {
+    outcome.failure = String(error).slice(0, 500);
+  }
+  stryker.currentTestId = undefined;
+  stryker.activeMutant = undefined;
+  outcome.durationMs = performance.now() - startedAt;
+  return outcome;
+}
+
+/** Runs a test and its hooks as vitest does, to the end, and throws what was thrown first. */
+async function perform(test: RunnerTestCase, suites: Suite[]): Promise<void> {
   const failures: unknown[] = [];
   const cleanups: unknown[] = [];
   const guard = async (step: () => unknown) => {
@@ -83,23 +109,16 @@ async function runTest(id: string, test: RunnerTestCase, mutant: string | undefi
       failures.push(error);
     }
   };
-  await guard(async () => {
-    for (const suite of suites) await prepare(suite);
-  });
-  stryker.currentTestId = id;
-  stryker.activeMutant = mutant;
   test.result = { state: 'run', startTime: Date.now(), retryCount: 0 };
-  if (failures.length === 0) {
-    await guard(async () => {
-      collected.runner!.onBeforeTryTask(test, { retry: 0, repeats: 0 });
-      for (const suite of suites) {
-        for (const hook of TestRunner.getSuiteHooks(suite).beforeEach)
-          cleanups.push(await hook(test.context, suite));
-      }
-      await TestRunner.getTestFn(test)();
-      collected.runner!.onAfterTryTask(test);
-    });
-  }
+  await guard(async () => {
+    collected.runner!.onBeforeTryTask(test, { retry: 0, repeats: 0 });
+    for (const suite of suites) {
+      for (const hook of TestRunner.getSuiteHooks(suite).beforeEach)
+        cleanups.push(await hook(test.context, suite));
+    }
+    await TestRunner.getTestFn(test)();
+    collected.runner!.onAfterTryTask(test);
+  });
   for (const suite of suites.toReversed()) {
     for (const hook of TestRunner.getSuiteHooks(suite).afterEach.toReversed())
       await guard(() => hook(test.context, suite));
@@ -110,15 +129,24 @@ async function runTest(id: string, test: RunnerTestCase, mutant: string | undefi
   const own = test as { onFinished?: ((context: unknown) => unknown)[] | undefined };
   for (const hook of (own.onFinished ?? []).toReversed()) await guard(() => hook(test.context));
   own.onFinished = undefined;
-  stryker.currentTestId = undefined;
-  stryker.activeMutant = undefined;
-  return {
-    id,
-    name: id.slice(id.indexOf('#') + 1),
-    fileName: test.file.filepath,
-    durationMs: performance.now() - startedAt,
-    ...(failures.length > 0 && { failure: String(failures[0]).slice(0, 500) }),
-  };
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Whether the work was done in time: under a mutant it may wait for ever. */
+async function within(limitMs: number, work: () => unknown): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const isLate = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const isDone = (async () => {
+    await work();
+    return true;
+  })();
+  try {
+    return await Promise.race([isDone, isLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** `beforeAll` once for all mutants: the servers it starts stay up until the worker ends. */

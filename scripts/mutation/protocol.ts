@@ -1,10 +1,16 @@
 import { BroadcastChannel } from 'node:worker_threads';
 
 export type Request =
-  /** Runs tests until one fails; all of them when no ids are given. Without a mutant the sources are what they were. */
-  | { do: 'run'; id: number; tests?: string[]; mutant?: string; hitLimit?: number; untilFailure: boolean }
+  /** Runs tests until one fails; all of them, to the end, when none are given. Without a mutant the sources are what they were. */
+  | { do: 'run'; id: number; tests?: TimedTest[]; mutant?: string; hitLimit?: number }
   /** Runs what `afterAll` has to say and ends the worker. */
   | { do: 'close'; id: number };
+
+export interface TimedTest {
+  id: string;
+  /** Beyond it the test is taken to hang. */
+  limitMs: number;
+}
 
 export interface TestOutcome {
   id: string;
@@ -12,6 +18,12 @@ export interface TestOutcome {
   fileName: string;
   durationMs: number;
   failure?: string;
+  hangs?: boolean;
+}
+
+/** What the host says every second, so that a loop without end is noticed. */
+export interface Heartbeat {
+  isAlive: true;
 }
 
 export interface Reply {
@@ -21,14 +33,16 @@ export interface Reply {
   coverage?: unknown;
 }
 
+export type Message = Request | Reply | Heartbeat;
+
 /** What the runner in Stryker's process and the host in vitest's worker thread talk over. */
-export function openChannel(hear: (message: Request | Reply) => unknown) {
+export function openChannel(hear: (message: Message) => unknown) {
   const channel = new BroadcastChannel(`kit-mutation-${process.pid}`);
   // oxlint-disable-next-line unicorn/prefer-add-event-listener
-  channel.onmessage = (event) => hear((event as { data: Request | Reply }).data);
+  channel.onmessage = (event) => hear((event as { data: Message }).data);
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
-    send: (message: Request | Reply) => channel.postMessage(message),
+    send: (message: Message) => channel.postMessage(message),
     close: () => channel.close(),
   };
 }

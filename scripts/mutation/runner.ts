@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import {
   type DryRunResult,
@@ -8,37 +9,47 @@ import {
   type TestRunner,
   TestStatus,
 } from '@stryker-mutator/api/test-runner';
-import { createVitest, type Vitest } from 'vitest/node';
-import { openChannel, type Reply, type Request } from './protocol.ts';
+import type { TestOutcome, TimedTest } from './protocol.ts';
+import { WarmWorker } from './warm-worker.ts';
+
+/** A test hangs when it takes ten times as long as without a mutant, and longer than this. */
+const shortestLimitMs = 2_000;
+/** What one mutant may cost: the dearest tests are left out when there are more. That can only lower the score. */
+const budgetMs = 5_000;
+/** In the sandbox, where later runners find it. */
+const durationsFile = 'mutation-durations.json';
 
 /**
  * Stryker's own vitest runner starts a worker and loads all modules again for every mutant, and every database with
- * them. This one keeps one worker, with its modules and servers, and runs single tests in it. A mutant may leave
- * something behind that makes later tests fail: after a kill the same test has to pass without the mutant, or a new
- * worker takes over.
+ * them. This one keeps one worker, with its modules and servers, and runs single tests in it, the cheapest first. A mutant
+ * may leave something behind that makes later tests fail: the test that failed has to pass without the mutant, else a new
+ * worker judges the mutant.
  */
 class WarmRunner implements TestRunner {
   static readonly inject = [] as const;
 
-  #vitest: Vitest | undefined;
-  #run: Promise<unknown> | undefined;
-  #channel: ReturnType<typeof openChannel> | undefined;
-  #waiting = new Map<number, (reply: Reply) => void>();
-  #lastId = 0;
-  #durations = new Map<string, number>();
+  readonly #worker = new WarmWorker();
+  #isFresh = true;
+  #durations: Record<string, number> | undefined;
 
+  /** What runs once at load is not mutated, so that nothing has to be loaded again. Stryker would without this. */
   capabilities() {
-    return { reloadEnvironment: false };
+    return { reloadEnvironment: true };
   }
 
   /** Loads everything before Stryker's clock for the first mutant runs. */
   init(): Promise<void> {
-    return this.#start();
+    return this.#worker.start();
   }
 
   async dryRun(): Promise<DryRunResult> {
-    const { outcomes, coverage } = await this.#ask({ do: 'run', untilFailure: false });
-    for (const { id, durationMs } of outcomes) this.#durations.set(id, durationMs);
+    const all = await this.#worker.ask({ do: 'run' });
+    if (!all) return { status: DryRunStatus.Error, errorMessage: 'the tests do not end' };
+    this.#isFresh = false;
+    const outcomes: TestOutcome[] = [];
+    for (const outcome of all.outcomes) outcomes.push(await this.#secondChance(outcome));
+    const durations = Object.fromEntries(outcomes.map(({ id, durationMs }) => [id, durationMs]));
+    await writeFile(durationsFile, JSON.stringify(durations));
     return {
       status: DryRunStatus.Complete,
       tests: outcomes.map(({ id, name, fileName, durationMs, failure }) => ({
@@ -50,89 +61,61 @@ class WarmRunner implements TestRunner {
           ? { status: TestStatus.Success as const }
           : { status: TestStatus.Failed as const, failureMessage: failure }),
       })),
-      mutantCoverage: (coverage ?? { static: {}, perTest: {} }) as never,
+      mutantCoverage: (all.coverage ?? { static: {}, perTest: {} }) as never,
     };
   }
 
-  async mutantRun({ testFilter, activeMutant, hitLimit }: MutantRunOptions): Promise<MutantRunResult> {
-    const tests = testFilter?.toSorted((one, other) => this.#durationOf(one) - this.#durationOf(other));
-    const run = { do: 'run', tests, mutant: activeMutant.id, hitLimit, untilFailure: true } as const;
-    const { outcomes, hitCount } = await this.#ask(run);
-    for (const { id, durationMs } of outcomes) this.#durations.set(id, durationMs);
-    if (hitLimit !== undefined && hitCount > hitLimit) {
-      await this.#stop();
-      return { status: MutantRunStatus.Timeout, reason: `ran more than ${hitLimit} times` };
+  async mutantRun(options: MutantRunOptions): Promise<MutantRunResult> {
+    const { testFilter = [], activeMutant, hitLimit = Infinity } = options;
+    const tests = await this.#cheapestFirst(testFilter);
+    const wasFresh = this.#isFresh;
+    this.#isFresh = false;
+    const run = await this.#worker.ask({ do: 'run', tests, mutant: activeMutant.id, hitLimit });
+    const last = run?.outcomes.at(-1);
+    if (!run || !last) {
+      await this.#restart();
+      return { status: MutantRunStatus.Timeout, reason: 'a loop without end' };
     }
-    const failed = outcomes.find(({ failure }) => failure !== undefined);
-    if (!failed) return { status: MutantRunStatus.Survived, nrOfTests: outcomes.length };
-    const again = await this.#ask({ do: 'run', tests: [failed.id], untilFailure: true });
-    if (again.outcomes.some(({ failure }) => failure !== undefined)) {
-      await this.#stop();
-      await this.#start();
+    const hangs = last.hangs || run.hitCount > hitLimit;
+    const nrOfTests = run.outcomes.length;
+    if (!hangs && last.failure === undefined) return { status: MutantRunStatus.Survived, nrOfTests };
+    const again = await this.#worker.ask({ do: 'run', tests: tests.filter(({ id }) => id === last.id) });
+    if (again?.outcomes[0]?.failure !== undefined || !again) {
+      await this.#restart();
+      if (!wasFresh) return this.mutantRun(options);
     }
-    return {
-      status: MutantRunStatus.Killed,
-      killedBy: [failed.id],
-      failureMessage: failed.failure!,
-      nrOfTests: outcomes.length,
-    };
+    const failureMessage = last.failure ?? `ran more than ${hitLimit} times`;
+    return hangs
+      ? { status: MutantRunStatus.Timeout, reason: failureMessage }
+      : { status: MutantRunStatus.Killed, killedBy: [last.id], failureMessage, nrOfTests };
   }
 
-  async dispose(): Promise<void> {
-    await this.#stop();
-    await this.#vitest?.close();
+  dispose(): Promise<void> {
+    return this.#worker.close();
   }
 
-  async #ask(request: DistributedOmit<Request, 'id'>): Promise<Reply> {
-    await this.#start();
-    this.#lastId += 1;
-    const id = this.#lastId;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
-      this.#channel!.send({ ...request, id });
-    });
+  /** On a busy machine one test of hundreds may miss its time; the whole run is not lost for it. */
+  async #secondChance(outcome: TestOutcome): Promise<TestOutcome> {
+    if (outcome.failure === undefined) return outcome;
+    const again = await this.#worker.ask({ do: 'run', tests: [{ id: outcome.id, limitMs: 60_000 }] });
+    return again?.outcomes[0] ?? outcome;
   }
 
-  async #start(): Promise<void> {
-    if (this.#run) return;
-    process.env.NODE_ENV = 'test';
-    this.#vitest ??= await createVitest('test', {
-      config: 'scripts/mutation/vitest.config.ts',
-      watch: false,
-      reporters: [{}],
-      onConsoleLog: () => false,
-    });
-    const isUp = new Promise<void>((resolve) => this.#waiting.set(0, () => resolve()));
-    this.#channel = openChannel((reply) => {
-      if ('do' in reply) return;
-      const settle = this.#waiting.get(reply.id);
-      this.#waiting.delete(reply.id);
-      settle?.(reply);
-    });
-    this.#vitest.state.filesMap.clear();
-    this.#run = this.#vitest.start();
-    await Promise.race([
-      isUp,
-      this.#run.then(() => {
-        const errors = this.#vitest!.state.getFiles().flatMap((file) => file.result?.errors ?? []);
-        throw new Error(`the tests could not be loaded: ${errors.map((error) => error.message).join('\n')}`);
-      }),
-    ]);
+  async #cheapestFirst(ids: readonly string[]): Promise<TimedTest[]> {
+    this.#durations ??= JSON.parse(await readFile(durationsFile, 'utf8')) as Record<string, number>;
+    const durationOf = (id: string) => this.#durations?.[id] ?? 0;
+    let spentMs = 0;
+    return ids
+      .toSorted((one, other) => durationOf(one) - durationOf(other))
+      .map((id) => ({ id, limitMs: Math.max(shortestLimitMs, 10 * durationOf(id)) }))
+      .filter(({ id }, index) => (spentMs += durationOf(id)) <= budgetMs || index === 0);
   }
 
-  async #stop(): Promise<void> {
-    if (!this.#run) return;
-    await this.#ask({ do: 'close' });
-    await this.#run;
-    this.#channel?.close();
-    this.#run = undefined;
-  }
-
-  #durationOf(id: string): number {
-    return this.#durations.get(id) ?? 0;
+  async #restart(): Promise<void> {
+    await this.#worker.stop();
+    await this.#worker.start();
+    this.#isFresh = true;
   }
 }
-
-type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'warm-vitest', WarmRunner)];
