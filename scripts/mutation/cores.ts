@@ -9,6 +9,8 @@ export interface Core {
    * need a process of their own: they do not pass a second time, or beside others.
    */
   skippedTests: readonly string[];
+  /** The databases that its tests run on. A PostgreSQL is started once for all of them; SQLite runs in the process. */
+  engines?: readonly ('sqlite' | 'postgres')[];
 }
 
 export const cores: Readonly<Record<string, Core>> = {
@@ -80,6 +82,7 @@ export const cores: Readonly<Record<string, Core>> = {
     ],
   },
   tx: {
+    engines: ['sqlite', 'postgres'],
     files: [
       'admission',
       'gate',
@@ -107,7 +110,7 @@ export const cores: Readonly<Record<string, Core>> = {
       'index, channels, core, engine, knex-port and the like': 'exports and types',
       'express, fastify, nest, http-idempotency*': 'adapters: one suite for the three frameworks',
       'engine-*, replicas, positions, relay-listen':
-        'speak to one server each: need PostgreSQL and MariaDB per mutant',
+        'speak to one server each: need MariaDB and replicas per mutant',
       'bullmq, redis-streams, lock': 'need a Redis per mutant',
       'options, saga-definition, errors, migrate':
         'refusals and tables: bad-input, options, saga-inputs, migrate tests',

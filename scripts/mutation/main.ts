@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
+import { startPostgres } from 'kit-tooling/servers';
 import { cores } from './cores.ts';
 
 const help = `npm run mutation -- --only breaker [--files window,retry] [--sample 25 --seed 1] [--force] [--list]
@@ -55,10 +56,14 @@ process.env.KIT_MUTATION_PACKAGE = name;
 process.env.KIT_MUTATION_SAMPLE = values.sample;
 process.env.KIT_MUTATION_SEED = values.seed;
 process.env.KIT_MODEL_RUNS = '40';
-// A server of its own per test file and runner is too much; SQLite runs in the process.
-process.env.KIT_TEST_ENGINES ??= 'sqlite';
+const { engines = [] } = core;
+process.env.KIT_TEST_ENGINES = engines.join(',');
+const postgres = engines.includes('postgres')
+  ? await startPostgres({ settings: { max_connections: '500' } })
+  : undefined;
+if (postgres) process.env.KIT_TEST_POSTGRES_URL = postgres.url;
 
-await new Stryker({
+const stryker = new Stryker({
   plugins: [import.meta.resolve('./runner.ts'), import.meta.resolve('./sampler.ts')],
   checkers: isSample ? ['sampler'] : [],
   testRunner: 'warm-vitest',
@@ -80,7 +85,8 @@ await new Stryker({
   htmlReporter: { fileName: `${reports}/index.html` },
   jsonReporter: { fileName: `${reports}/report.json` },
   tempDirName: '.stryker-tmp',
-}).runMutationTest();
+});
+await stryker.runMutationTest().finally(() => postgres?.stop());
 
 function describeCore(name: string): string {
   const { files, leftOut } = cores[name]!;

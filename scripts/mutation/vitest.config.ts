@@ -26,7 +26,6 @@ export default defineConfig({
     pool: 'threads',
     maxWorkers: 1,
     isolate: false,
-    // A mutant that waits for ever should cost seconds.
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -240,6 +240,22 @@ describe('createBreaker, open', () => {
     expect(breaker.state).toBe('half-open');
   });
 
+  it('carries the last failure as cause, also when a success completed the count', async () => {
+    const { breaker } = setUp({ slowCallMs: 1_000_000, minimumCalls: 3, failureRatio: 0.5 });
+    const last = new Error('the last failure');
+    await fail(breaker);
+    await fail(breaker, 1, last);
+    await succeed(breaker);
+    await expect(breaker.run(() => 1)).rejects.toMatchObject({ reason: 'open', cause: last });
+  });
+
+  it('carries a stack trace when that is turned on', async () => {
+    const { breaker } = setUp({ captureStack: true });
+    await openBreaker(breaker);
+    const error = (await breaker.run(() => 1).catch((e: unknown) => e)) as Error;
+    expect(error.stack).toContain('    at ');
+  });
+
   it('carries no stack trace when that is turned off', async () => {
     const { breaker } = setUp({ captureStack: false });
     await openBreaker(breaker);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createBulkhead, isBulkheadFullError, runWithDeadline } from '../src/index.js';
 import { defer } from './support.js';
@@ -34,6 +35,15 @@ describe('createBulkhead', () => {
     held.release();
     await held.run;
     expect(await bulkhead.run(() => 1)).toBe(1);
+  });
+
+  it('lets a call wait for its place as long as queueTimeoutMs says', async () => {
+    const bulkhead = createBulkhead({ maxConcurrent: 1, maxQueue: 1 });
+    const held = hold(bulkhead);
+    const waiting = bulkhead.run(() => 'ran').catch((error: unknown) => error);
+    await delay(50);
+    held.release();
+    expect(await waiting).toBe('ran');
   });
 
   it('lets a caller leave the queue at once', async () => {

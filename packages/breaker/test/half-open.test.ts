@@ -110,6 +110,17 @@ describe('createBreaker, half-open', () => {
     expect(breaker.state).toBe('closed');
   });
 
+  it('has all its places again the next time, whatever still hangs from the last', async () => {
+    const { breaker, clock } = await halfOpen({ halfOpenMaxCalls: 1 });
+    const hanging = pending(breaker);
+    breaker.reset();
+    await openBreaker(breaker);
+    clock.advance(30_000);
+    expect(await breaker.run(() => 'admitted')).toBe('admitted');
+    await hanging.reject();
+    expect([breaker.state, breaker.stale]).toEqual(['closed', 1]);
+  });
+
   it('opens for longer each time when openMs is a backoff', async () => {
     const clock = createClock();
     const breaker = createBreaker({

@@ -78,6 +78,11 @@ describe('createHttpClient, against a partner that fails', () => {
     expect(partner.breaker!.counts.failures).toBe(3);
   });
 
+  it('gives up one call in its own time where the client has no timeout', async () => {
+    const error = await caught(client({ retry: { maxAttempts: 1 } }).get('/hang', { timeoutMs: 50 }));
+    expect(error).toMatchObject({ code: 'KIT_TIMEOUT', timeoutMs: 50 });
+  });
+
   it('takes a stall in the body for a failure of the attempt, and tries again', async () => {
     const partner = client({ timeout: { timeoutMs: 1_000 } });
     expect(await partner.get('/stall-once/a').text()).toBe('ok');

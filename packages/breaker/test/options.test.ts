@@ -79,6 +79,10 @@ table('fullJitter', fullJitter, [
   [{ baseMs: 'x' }, TypeError, 'baseMs must be > 0, got "x"'],
   [{ baseMs: 100, maxMs: 50 }, RangeError, 'maxMs must be >= baseMs (100), got 50'],
   [{ minMs: 5_000 }, RangeError, 'maxMs must be >= minMs (5000), got 2000'],
+  [{ maxMs: 0 }, RangeError, 'baseMs must be > 0, got 0'],
+  [{ baseMs: 1, maxMs: Number.NaN }, RangeError, 'maxMs must be > 0, got NaN'],
+  [{ minMs: -1 }, RangeError, 'minMs must be >= 0, got -1'],
+  [null, TypeError, 'options must be an object, got null'],
   [{ random: 0.5 }, TypeError, 'random must be a function, got 0.5'],
 ]);
 table('createTimeout', createTimeout, [
@@ -102,6 +106,7 @@ table('createTimeout', createTimeout, [
   [{ adaptive: { minMs: 5, maxMs: 9, samples: 0 } }, RangeError, 'adaptive.samples must be an integer >= 1'],
 ]);
 table('createBulkhead', createBulkhead, [
+  [undefined, TypeError, 'options must be an object, got undefined'],
   [{}, TypeError, 'maxConcurrent must be an integer >= 1, got undefined'],
   [{ maxConcurrent: 0 }, RangeError, 'maxConcurrent must be an integer >= 1, got 0'],
   [{ maxConcurrent: 1, maxQueue: -1 }, RangeError, 'maxQueue must be an integer >= 0, got -1'],
@@ -114,6 +119,8 @@ table('createBreakerRegistry', createBreakerRegistry, [
   [{ overrides: { a: 5 } }, TypeError, 'overrides.a must be an object, got 5'],
 ]);
 table('createPipeline', createPipeline, [
+  [undefined, TypeError, 'options must be an object, got undefined'],
+  [{ name, fallback: null }, TypeError, 'fallback must be a function or a cockatiel policy, got null'],
   [{}, TypeError, 'name must be a string, got undefined'],
   [{ name, breaker: 5 }, TypeError, 'breaker must be an object, got 5'],
   [{ name, retry: { execute: () => {} } }, TypeError, "retry must be options or this package's own"],

@@ -19,6 +19,7 @@ import {
   createRetry,
   createTimeout,
   fullJitter,
+  type Pipeline,
   presets,
   runWithDeadline,
 } from '../src/index.js';
@@ -56,6 +57,31 @@ describe('createPipeline', () => {
       }),
     );
     expect([calls, (error as { code: string }).code]).toEqual([2, 'KIT_BREAKER_OPEN']);
+  });
+
+  it('gives its name to the bulkhead that it makes', async () => {
+    const pipeline = createPipeline({ name: 'orders', bulkhead: { maxConcurrent: 1 } });
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const running = pipeline.run(() => promise);
+    expect(await caught(pipeline.run(() => 1))).toMatchObject({ bulkhead: 'orders', reason: 'queue-full' });
+    resolve(7);
+    expect(await running).toBe(7);
+  });
+
+  it('may have a total of exactly one attempt', async () => {
+    const pipeline = createPipeline({ name: 'x', timeout: { timeoutMs: 1_000 }, totalTimeoutMs: 1_000 });
+    expect(await pipeline.run(() => 'done')).toBe('done');
+  });
+
+  it('does not learn from another pipeline, or another key, with which it shares an adaptive timeout', async () => {
+    const timeout = createTimeout({ adaptive: { minMs: 1, maxMs: 5_000 } });
+    const [orders, stock] = ['orders', 'stock'].map((name) => createPipeline({ name, timeout }));
+    const timeoutOf = (pipeline: Pipeline, key?: string) =>
+      pipeline.run({ key }, async (context) => context.timeoutMs);
+    for (let call = 0; call < 20; call += 1) await timeoutOf(orders!);
+    expect(await timeoutOf(orders!)).toBeLessThan(5_000);
+    expect(await timeoutOf(stock!)).toBe(5_000);
+    expect(await timeoutOf(orders!, 'GET /slow')).toBe(5_000);
   });
 
   it('bounds each attempt, and tells it its number and time', async () => {

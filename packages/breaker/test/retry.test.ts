@@ -191,6 +191,11 @@ describe('fullJitter', () => {
     for (const delay of delays({ baseMs: 50, maxMs: 80 })) expect(delay).toBeLessThanOrEqual(80);
   });
 
+  it('begins no higher than a maxMs below the usual 100 ms, and may wait the same time always', () => {
+    expect(delays({ maxMs: 50, random: () => 1 })[0]).toBe(50);
+    expect(delays({ minMs: 80, baseMs: 80, maxMs: 80 })).toEqual([80, 80, 80, 80, 80, 80]);
+  });
+
   it('stays above minMs', () => {
     expect(delays({ minMs: 4_000, baseMs: 8_000, maxMs: 10_000, random: () => 0 })[0]).toBe(4_000);
     expect(delays({ minMs: 4_000, baseMs: 8_000, maxMs: 10_000, random: () => 1 })[1]).toBe(10_000);

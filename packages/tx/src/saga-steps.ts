@@ -241,7 +241,7 @@ function holdable(result: unknown, drive: Drive, step: SagaStep): unknown {
 }
 
 function isUnholdable(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && unholdable.has(error);
+  return unholdable.has(error as object);
 }
 
 function codeOf(error: unknown): unknown {

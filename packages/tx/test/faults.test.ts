@@ -212,6 +212,22 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
       expect(await labels(knex)).toEqual([]);
     });
 
+    it.each(['REQUIRED', 'NESTED'] as const)(
+      'a %s scope inside decides for itself whether it waits for what it left behind',
+      async (propagation) => {
+        const leave = async () =>
+          void add('dangling').then(
+            () => {},
+            () => {},
+          );
+        await tm.run(() => tm.run({ propagation, dangling: 'await' }, leave));
+        expect(await labels(knex)).toEqual(['dangling']);
+        const reason = await reasonOf(tm.run({ dangling: 'await' }, () => tm.run({ propagation }, leave)));
+        expect(isDanglingQueryError(reason)).toBe(true);
+        expect(await labels(knex)).toEqual(['dangling']);
+      },
+    );
+
     it("with dangling: 'await' it is part of the transaction, and its failure too", async () => {
       await tm.run({ dangling: 'await' }, async () => {
         add('dangling').then(

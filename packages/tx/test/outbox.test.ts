@@ -288,7 +288,16 @@ describe.each(engines)('the inbox on %s', (engine) => {
     ['', 'm', 'consumer must be a string of 1 to 100 characters, got ""'],
     ['c', '', 'messageId must be a string of 1 to 255 characters, got ""'],
     ['c', 'm'.repeat(256), 'messageId must be'],
+    ['c', 7, 'messageId must be a string of 1 to 255 characters, got 7'],
   ])('refuses consumer %j with message %j', async (consumer, message, text) => {
-    await expect(createInbox(database.tm).once(consumer, message, async () => 1)).rejects.toThrow(text);
+    await expect(createInbox(database.tm).once(consumer, message as string, async () => 1)).rejects.toThrow(
+      text,
+    );
+  });
+
+  it('takes names of the full length, and refuses an age that is none', async () => {
+    const inbox = createInbox(database.tm);
+    expect((await inbox.once('c'.repeat(100), 'm'.repeat(255), async () => 1)).status).toBe('handled');
+    await expect(inbox.purge(-1)).rejects.toThrow(/olderThanMs must be .* got -1/);
   });
 });

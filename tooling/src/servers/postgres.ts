@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { startServer, type TestServer } from './server-process.ts';
+import { createDatabase } from './shared-postgres.ts';
 
 export interface PostgresOptions {
   /** Lines for postgresql.conf, e.g. `{ max_connections: '20' }`. */
@@ -28,8 +29,13 @@ const isRoot = process.getuid?.() === 0;
 const uid = isRoot ? 65_534 : undefined;
 const user = 'kit';
 
-/** A PostgreSQL of the test's own, from the binaries that npm ships. Works as root and as anybody else. */
-export async function startPostgres(options: PostgresOptions = {}): Promise<TestServer> {
+/**
+ * A PostgreSQL of the test's own, from the binaries that npm ships. Works as root and as anybody else. Where
+ * KIT_TEST_POSTGRES_URL names one that runs, it is a database of its own on that, unless there are options.
+ */
+export async function startPostgres(options?: PostgresOptions): Promise<TestServer> {
+  const shared = process.env.KIT_TEST_POSTGRES_URL;
+  if (shared !== undefined && options === undefined) return createDatabase(shared);
   const home = installedBinaries();
   const template = initialisedData(home);
   return startServer({
@@ -43,7 +49,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
         max_connections: '100',
         unix_socket_directories: "''",
         listen_addresses: "'127.0.0.1'",
-        ...options.settings,
+        ...options?.settings,
       };
       appendFileSync(
         join(dataDir, 'postgresql.conf'),
@@ -51,7 +57,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
           .map(([key, value]) => `${key} = ${value}\n`)
           .join(''),
       );
-      await options.prepare?.(dataDir);
+      await options?.prepare?.(dataDir);
       giveAway(dataDir);
       chmodSync(dataDir, 0o700);
     },
