@@ -119,6 +119,7 @@ export const cores: Readonly<Record<string, Core>> = {
       'adapters.test.ts',
       'connections.test.ts',
       'decorators.test.ts',
+      'domain.test.ts',
       'http-idempotency.test.ts',
       'migrate.test.ts',
       'mysql.test.ts',

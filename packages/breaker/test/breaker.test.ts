@@ -240,6 +240,28 @@ describe('createBreaker, open', () => {
     expect(breaker.state).toBe('half-open');
   });
 
+  it('leaves ignored calls out of the count and of the ratio', async () => {
+    const { breaker } = setUp({
+      minimumCalls: 3,
+      failureRatio: 1,
+      classify: (o) => (o.status === 'rejected' && o.reason === 'skip' ? 'ignore' : 'failure'),
+    });
+    await fail(breaker, 3, 'skip');
+    await fail(breaker, 2);
+    expect(breaker.state).toBe('closed');
+    await fail(breaker);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('opens when exactly slowCallRatio of the calls were slow', async () => {
+    const { breaker, clock } = setUp({ minimumCalls: 2, slowCallMs: 100, slowCallRatio: 0.5 });
+    const slow = pending(breaker);
+    clock.advance(100);
+    await slow.resolve();
+    await succeed(breaker);
+    expect(breaker.state).toBe('open');
+  });
+
   it('carries the last failure as cause, also when a success completed the count', async () => {
     const { breaker } = setUp({ slowCallMs: 1_000_000, minimumCalls: 3, failureRatio: 0.5 });
     const last = new Error('the last failure');

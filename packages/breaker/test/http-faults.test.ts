@@ -78,6 +78,18 @@ describe('createHttpClient, against a partner that fails', () => {
     expect(partner.breaker!.counts.failures).toBe(3);
   });
 
+  it('retries what retryOn chooses, if it may be sent twice', async () => {
+    const eager = client({ retry: { backoff, retryOn: () => true } });
+    await caught(eager.get('/status/404'));
+    await caught(eager.post('/status/409', { json: {} }));
+    expect([hits('/status/404'), hits('/status/409')]).toEqual([3, 1]);
+  });
+
+  it('gives up one call in its own time where the client is more patient', async () => {
+    const patient = client({ retry: { maxAttempts: 1 }, timeout: { timeoutMs: 60_000 } });
+    expect(await caught(patient.get('/hang', { timeoutMs: 50 }))).toMatchObject({ timeoutMs: 50 });
+  });
+
   it('gives up one call in its own time where the client has no timeout', async () => {
     const error = await caught(client({ retry: { maxAttempts: 1 } }).get('/hang', { timeoutMs: 50 }));
     expect(error).toMatchObject({ code: 'KIT_TIMEOUT', timeoutMs: 50 });

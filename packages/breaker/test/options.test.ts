@@ -86,6 +86,7 @@ table('fullJitter', fullJitter, [
   [{ random: 0.5 }, TypeError, 'random must be a function, got 0.5'],
 ]);
 table('createTimeout', createTimeout, [
+  [undefined, TypeError, 'options must be an object, got undefined'],
   [{}, TypeError, 'timeoutMs must be given, or else adaptive, got undefined'],
   [
     { timeoutMs: 1, adaptive: { minMs: 1, maxMs: 2 } },

@@ -174,6 +174,42 @@ describe('createRetryBudget', () => {
   });
 });
 
+describe('createRetry with a backoff of the user', () => {
+  it('tells it the attempt, the error and the signal, and waits as it says', async () => {
+    const seen: unknown[] = [];
+    const step = (duration: number) => ({
+      duration,
+      next: (context: { attempt: number; signal: AbortSignal; result: { error?: unknown } }) => {
+        seen.push([context.attempt, context.signal.aborted, context.result.error]);
+        return step(duration + 1);
+      },
+    });
+    const recorded = recordChannels('kit:breaker:retried');
+    const reason = new Error('down');
+    const retry = createRetry({ maxAttempts: 3, backoff: step(0) as never });
+    await expect(retry.run(() => Promise.reject(reason))).rejects.toBe(reason);
+    recorded.stop();
+    expect(seen).toEqual([
+      [1, false, reason],
+      [2, false, reason],
+    ]);
+    expect(recorded.events.map(({ payload }) => payload.delayMs)).toEqual([1, 2]);
+  });
+
+  it('retries within a deadline that leaves time, and gives the call a signal', async () => {
+    let calls = 0;
+    const retry = createRetry({ backoff: quick });
+    const value = await runWithDeadline(10_000, () =>
+      retry.run(({ signal }) => {
+        calls += 1;
+        if (calls < 3) throw new Error('down');
+        return signal.aborted;
+      }),
+    );
+    expect([calls, value]).toEqual([3, false]);
+  });
+});
+
 describe('fullJitter', () => {
   const delays = (options: Parameters<typeof fullJitter>[0]) => {
     const context = { attempt: 1, signal: new AbortController().signal, result: { error: 0 } };

@@ -13,6 +13,10 @@ const never = () => new Promise<never>(() => {});
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
 describe('createTimeout', () => {
+  it('tells the time that a call would have', () => {
+    expect(createTimeout({ timeoutMs: 25 }).timeoutMs()).toBe(25);
+  });
+
   it('passes what is in time', async () => {
     const timeout = createTimeout({ timeoutMs: 1_000 });
     expect(await timeout.run(() => 1)).toBe(1);
@@ -97,6 +101,17 @@ describe('createTimeout', () => {
 });
 
 describe('an adaptive timeout', () => {
+  it('learns from a call that it gave up, and from no other failure', async () => {
+    const adaptive = { minMs: 5, maxMs: 10_000, quantile: 1, factor: 2 };
+    const timeout = createTimeout({ adaptive, now: () => 0 });
+    for (let call = 0; call < 20; call += 1) await timeout.run(() => 'quick');
+    expect(timeout.timeoutMs()).toBe(5);
+    await timeout.run(() => Promise.reject(new Error('refused'))).catch(() => {});
+    expect(timeout.timeoutMs()).toBe(5);
+    await timeout.run(() => new Promise(() => {})).catch(() => {});
+    expect(timeout.timeoutMs()).toBe(20);
+  });
+
   const lognormal = (seed: number) => {
     let state = seed;
     const uniform = () => {
