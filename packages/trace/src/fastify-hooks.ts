@@ -2,10 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tracePort } from './port.js';
 import type { Exchange, TraceOptions } from './request-options.js';
 import { createRequestTracer } from './request-trace.js';
+import { addToHead } from './response-headers.js';
 import type { Trace } from './trace.js';
 
 type RawListener = (raw: IncomingMessage, response: ServerResponse) => void;
 type RawMiddleware = (raw: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
+interface HookReply {
+  readonly raw: ServerResponse;
+  header(name: string, value: string): unknown;
+}
 
 /** @internal The part of a Fastify instance the hooks need. */
 export interface HookableFastify<Req> {
@@ -13,10 +19,7 @@ export interface HookableFastify<Req> {
     readonly listening: boolean;
     prependListener(event: 'request', listener: RawListener): unknown;
   };
-  addHook(
-    name: 'onRequest',
-    hook: (request: Req, reply: { raw: ServerResponse }, done: () => void) => void,
-  ): unknown;
+  addHook(name: 'onRequest', hook: (request: Req, reply: HookReply, done: () => void) => void): unknown;
   /** There when middie is registered, as Nest does. */
   use?(middleware: RawMiddleware): unknown;
 }
@@ -26,7 +29,7 @@ export function addTraceHooks<Req extends { raw: IncomingMessage }>(
   fastify: HookableFastify<Req>,
   options: TraceOptions<Req>,
 ): void {
-  const begin = createRequestTracer(options);
+  const begin = createRequestTracer(options, addToHead);
   const { server } = fastify;
 
   const beginEarly = (raw: IncomingMessage, response: ServerResponse): Trace => {
@@ -49,11 +52,13 @@ export function addTraceHooks<Req extends { raw: IncomingMessage }>(
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const begun = (request.raw as TracedEarly<Req>)[early];
-    if (begun === undefined)
-      return tracePort.run(begin({ request, raw: request.raw, response: reply.raw }), done);
-    begun.exchange.request = request;
-    if (tracePort.getTrace() === begun.trace) done();
-    else tracePort.run(begun.trace, done);
+    if (begun !== undefined) begun.exchange.request = request;
+    const trace = begun?.trace ?? begin({ request, raw: request.raw, response: reply.raw });
+    // For hooks and handlers that ask the reply; they get onto the response by its head.
+    reply.header('x-trace-id', trace.id);
+    reply.header('x-request-id', trace.requestId ?? trace.id);
+    if (begun !== undefined && tracePort.getTrace() === trace) done();
+    else tracePort.run(trace, done);
   });
 }
 

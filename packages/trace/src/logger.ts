@@ -4,6 +4,7 @@ import { createConsole, type ConsoleMode } from './console.js';
 import { createLogFile, type LogFile, type LogFileOptions } from './log-file.js';
 import { lineOptions } from './log-line.js';
 import { createInspector, type MaskerOptions } from './masker.js';
+import { allowPlainLines } from './plain-line.js';
 import { processState } from './process-state.js';
 
 export interface LoggerOptions {
@@ -67,10 +68,10 @@ export function createLogger(options: LoggerOptions = {}): TraceLogger {
   const terminal = createConsole(options.console ?? 'auto');
   const file = options.file === undefined ? undefined : createLogFile(options.file);
 
-  const logger = pino(
-    { level, ...(base === undefined ? {} : { base }), ...lineOptions(inspect) },
-    { write: writer(terminal, file) },
-  );
+  const line = lineOptions(inspect);
+  const stream = { write: writer(terminal, file) };
+  const logger = pino({ level, ...(base === undefined ? {} : { base }), ...line }, stream);
+  allowPlainLines(logger, { mixin: line.mixin, stream }, inspect);
   if (inspect !== undefined) maskBindings(logger, (bindings) => inspect(bindings).value as Bindings);
   const root = withFile(logger, file);
   processState.rootLogger = root;

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { getRootLogger, tracedLogger } from './get-logger.js';
+import { writePlainLine, type RequestLine, type RequestLineLevel } from './plain-line.js';
 import type { Exchange, TraceOptions } from './request-options.js';
 import type { Trace } from './trace.js';
 import { answerOf } from './user-callback.js';
@@ -20,14 +21,14 @@ export function createRequestLog<Req>(
     const begun: Begun<Req> = {
       exchange,
       path,
-      // The listeners below run in nobody's trace, so the logger has to carry it.
-      log: tracedLogger(logger ?? getRootLogger(), trace),
+      trace,
+      logger: logger ?? getRootLogger(),
       startedAt: performance.now(),
       socket: raw.socket,
       bytesBefore: raw.socket?.bytesWritten ?? 0,
       ended: false,
     };
-    if (logStart !== false) write(begun.log, startLevel, { method: raw.method, path }, 'request started');
+    if (logStart !== false) write(begun, startLevel, { method: raw.method, path }, 'request started');
     response.on('finish', () => logEnd(begun, options, false));
     response.on('close', () => logEnd(begun, options, true));
   };
@@ -36,7 +37,8 @@ export function createRequestLog<Req>(
 interface Begun<Req> {
   readonly exchange: Exchange<Req>;
   readonly path: string;
-  readonly log: Logger;
+  readonly trace: Trace;
+  readonly logger: Logger;
   readonly startedAt: number;
   /** Kept: a response lets go of its socket when it ends. */
   readonly socket: Socket | undefined;
@@ -47,28 +49,35 @@ interface Begun<Req> {
 function logEnd<Req>(begun: Begun<Req>, options: TraceOptions<Req>, aborted: boolean): void {
   if (begun.ended) return;
   begun.ended = true;
-  const { exchange, path, log, startedAt, socket, bytesBefore } = begun;
+  const { exchange, path, startedAt } = begun;
   const { request, raw, response } = exchange;
   const { slowMs = 1000, userId } = options;
   const durationMs = Math.round((performance.now() - startedAt) * 1000) / 1000;
-  const line: Record<string, unknown> = {
+  const line: RequestLine = {
     method: raw.method,
     path,
     route: routeOf(request),
     status: aborted && !response.headersSent ? undefined : response.statusCode,
     durationMs,
-    bytes: bytesOf(raw, response, socket, bytesBefore),
+    bytes: bytesOf(begun),
   };
   if (userId !== undefined) line.userId = answerOf(userId, request);
   if (durationMs >= slowMs) line.slow = true;
-  if (aborted) write(log, 'warn', line, 'request aborted');
-  else write(log, levelOf(response.statusCode), line, 'request finished');
+  if (aborted) write(begun, 'warn', line, 'request aborted');
+  else write(begun, levelOf(response.statusCode), line, 'request finished');
 }
 
 // A serializer or a destination of the application's logger that throws would end the process here, in a listener.
-function write(log: Logger, level: 'debug' | 'info' | 'warn' | 'error', line: object, message: string): void {
+function write(
+  { logger, trace }: Begun<unknown>,
+  level: RequestLineLevel,
+  line: RequestLine,
+  message: string,
+): void {
   try {
-    log[level](line, message);
+    if (writePlainLine(logger, level, trace, line, message)) return;
+    // The listeners run in nobody's trace, so the logger has to carry it.
+    tracedLogger(logger, trace)[level](line, message);
   } catch (error) {
     process.emitWarning(`the request log failed: ${String(error)}`, { code: 'KIT_TRACE_CALLBACK' });
   }
@@ -108,15 +117,11 @@ function routeOf(request: unknown): string | undefined {
 }
 
 // Without a Content-Length (a stream) what the socket took, less the head: the body with its chunk borders.
-function bytesOf(
-  raw: IncomingMessage,
-  response: ServerResponse,
-  socket: Socket | undefined,
-  bytesBefore: number,
-): number {
+function bytesOf({ exchange, socket, bytesBefore }: Begun<unknown>): number {
+  const { raw, response, declaredBytes } = exchange;
   const { statusCode } = response;
   if (raw.method === 'HEAD' || statusCode === 204 || statusCode === 304) return 0;
-  const declared = Number(response.getHeader('content-length'));
+  const declared = Number(declaredBytes ?? response.getHeader('content-length'));
   if (Number.isFinite(declared) && response.writableFinished) return declared;
   const head = (response as { _header?: string | null })._header?.length ?? 0;
   return Math.max(0, (socket?.bytesWritten ?? 0) - bytesBefore - head);

@@ -44,6 +44,8 @@ export interface Exchange<Req> {
   request: Req;
   raw: IncomingMessage;
   response: ServerResponse;
+  /** The Content-Length that was handed to `writeHead`, which Node does not tell afterwards. */
+  declaredBytes?: unknown;
 }
 
 /** @internal */

@@ -5,11 +5,15 @@ import { tracePort } from './port.js';
 import { processState } from './process-state.js';
 import { createRequestLog } from './request-log.js';
 import { checkOptions, type Exchange, type TraceOptions } from './request-options.js';
+import { type HeaderSender, setHeaders } from './response-headers.js';
 import { createTrace, type Trace, type TraceSeed } from './trace.js';
 import { compileTrust } from './trust.js';
 
 /** @internal Starts the trace of a request: ids, response headers, request log. */
-export function createRequestTracer<Req>(options: TraceOptions<Req>): (exchange: Exchange<Req>) => Trace {
+export function createRequestTracer<Req>(
+  options: TraceOptions<Req>,
+  sendHeaders: HeaderSender,
+): (exchange: Exchange<Req>) => Trace {
   checkOptions(options);
   const isTrusted = compileTrust(options.trustInbound ?? false);
   const follow = createRequestLog(options);
@@ -22,10 +26,8 @@ export function createRequestTracer<Req>(options: TraceOptions<Req>): (exchange:
   };
 
   return (exchange) => {
-    const { request, raw, response } = exchange;
-    const trace = createTrace(seedOf(request, raw), 'request');
-    response.setHeader('X-Trace-ID', trace.id);
-    response.setHeader('X-Request-ID', trace.requestId ?? trace.id);
+    const trace = createTrace(seedOf(exchange.request, exchange.raw), 'request');
+    sendHeaders(exchange, trace);
     follow(exchange, trace);
     return trace;
   };
@@ -45,7 +47,7 @@ function hasInboundId(headers: IncomingHttpHeaders): boolean {
 export function createTraceHandler<Req extends IncomingMessage>(
   options: TraceOptions<Req>,
 ): (request: Req, response: ServerResponse, next: () => void) => void {
-  const begin = createRequestTracer(options);
+  const begin = createRequestTracer(options, setHeaders);
   return (request, response, next) => {
     tracePort.run(begin({ request, raw: request, response }), next);
   };

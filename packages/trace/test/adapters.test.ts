@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { TraceOptions } from '../src/index.js';
+import { createLogger, type TraceOptions } from '../src/index.js';
 import { frameworks, type TestApp } from './apps.js';
 import { recordLines, until, type LogLine } from './lines.js';
 
@@ -224,6 +227,35 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
     const url = await serve({ userId: rejects, ignore: [rejects], trustInbound: rejects });
     expect((await fetch(`${url}/trace`)).status).toBe(200);
     expect(await finished()).not.toHaveProperty('userId');
+  });
+
+  it('logs the same with a logger of createLogger as with one of the application', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'kit-requests-')), 'app.log');
+    const logger = createLogger({ console: false, base: null, file: { path } });
+    const ofOurs = () =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as LogLine);
+    const ask = async (url: string, read: () => LogLine[]) => {
+      for (const target of ['/orders/17?token=secret', '/nowhere', '/fail'])
+        await (await fetch(url + target, { headers: { 'x-request-id': 'gateway-17' } })).text();
+      await until(() => read().length === 6);
+      return read();
+    };
+    const userId = () => 'u-17';
+    const options = { trustInbound: true, userId, slowMs: 0 };
+    const theirs = await ask(await serve(options), () => lines);
+    await app!.close();
+    const ours = await ask(await serve({ ...options, logger }), ofOurs);
+    const chance = ['time', 'pid', 'hostname', 'traceId', 'id', 'spanId', 'durationMs'];
+    const withoutChance = (line: LogLine) =>
+      Object.fromEntries(Object.entries(line).filter(([key]) => !chance.includes(key)));
+    expect(ours.map(withoutChance)).toEqual(theirs.map(withoutChance));
+    expect(ours.every((line) => line.id === line.traceId.slice(-8) && line.requestId === 'gateway-17')).toBe(
+      true,
+    );
+    expect(ours.at(-1)).toMatchObject({ status: 500, userId: 'u-17', slow: true });
   });
 
   it('answers when the logger throws', async () => {
