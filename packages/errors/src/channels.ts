@@ -14,7 +14,8 @@ export interface ErrorRaised {
   readonly endpoint?: string;
 }
 
-const raisedChannel = channel(raisedChannelName);
+/** @internal */
+export const raisedChannel = channel(raisedChannelName);
 
 /** Announces an error; without a subscriber nothing is computed. */
 export function publishRaised(

@@ -1,10 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { type AppError, type FieldError, originOf } from './app-error.js';
+import type { CommonErrorCode } from './common-errors.js';
 import { standIn } from './mapping/stand-in.js';
 import { toPlain } from './plain.js';
 import { isInternalText, publicMessage } from './public-message.js';
 import { readString } from './read.js';
+import { isoNow } from './timestamp.js';
 import { toAppError } from './to-app-error.js';
+import { currentTraceIds, newTraceIds } from './trace-port.js';
 
 /** The body of an error response: RFC 9457, with the envelope that older clients know as extension members. */
 export interface ProblemDetails {
@@ -82,7 +85,7 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
     title: typeBaseUrl === undefined ? (STATUS_CODES[status] ?? appError.title) : appError.title,
     status,
     detail: message,
-    instance: `urn:uuid:${asUuid(appError.fullTraceId)}`,
+    instance: urnOf(appError.fullTraceId),
     code,
     message,
     timestamp: appError.timestamp,
@@ -107,17 +110,42 @@ function render(appError: AppError, options: ProblemOptions): ProblemDetails {
  * escape.
  */
 export function problemText(problem: ProblemDetails): string {
-  const { type, title, status, detail, instance, code, timestamp, path, method } = problem;
+  const { type, title, status, detail, instance, code, timestamp } = problem;
   const shown = quote(detail);
   let text = `{"type":${quote(type)},"title":${quote(title)},"status":${status},"detail":${shown}`;
   text += `,"instance":${quote(instance)},"code":${quote(code)},"message":${shown},"timestamp":${quote(timestamp)}`;
-  if (path !== undefined) text += `,"path":${quote(path)}`;
-  if (method !== undefined) text += `,"method":${quote(method)}`;
-  text += `,"traceId":${quote(problem.traceId)},"requestId":${quote(problem.requestId)}`;
+  text += requestText(problem);
   if (problem.errors !== undefined) text += `,"errors":${JSON.stringify(problem.errors)}`;
   if (problem.details !== undefined) text += `,"details":${JSON.stringify(problem.details)}`;
   if (problem.stack !== undefined) text += `,"stack":${quote(problem.stack)}`;
   return `${text}}`;
+}
+
+function requestText({ path, method, traceId, requestId }: RequestMembers): string {
+  let text = path === undefined ? '' : `,"path":${quote(path)}`;
+  if (method !== undefined) text += `,"method":${quote(method)}`;
+  return `${text},"traceId":${quote(traceId)},"requestId":${quote(requestId)}`;
+}
+
+type RequestMembers = Pick<ProblemDetails, 'path' | 'method' | 'traceId' | 'requestId'>;
+
+/**
+ * The text of a problem that says nothing but its code, ready but for the ids, the time and the request. Cut out of one that was
+ * rendered, so that it is the same, byte for byte.
+ */
+export function constantProblem(
+  code: CommonErrorCode,
+  typeBaseUrl: string | undefined,
+): (options: ProblemOptions) => string {
+  const problem = render(standIn(code, undefined), { typeBaseUrl });
+  const text = problemText(problem);
+  const start = text.slice(0, text.indexOf(problem.instance));
+  const middle = text.slice(start.length + problem.instance.length, text.indexOf(problem.timestamp));
+  return ({ path, method }) => {
+    const { fullTraceId, traceId, requestId } = currentTraceIds() ?? newTraceIds();
+    const shownPath = path === undefined ? undefined : withoutQuery(path);
+    return `${start}${urnOf(fullTraceId)}${middle}${isoNow()}"${requestText({ path: shownPath, method, traceId, requestId })}}`;
+  };
 }
 
 function quote(text: string): string {
@@ -152,6 +180,6 @@ function withoutQuery(path: string): string {
   return end === -1 ? path : path.slice(0, end);
 }
 
-function asUuid(hex: string): string {
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+function urnOf(hex: string): string {
+  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createQuietAnswer } from './quiet-answer.js';
 import { createErrorResponder, type ErrorContext, type ErrorHandlingOptions } from './respond.js';
 import { type ReplyLike, sendAnswer } from './send.js';
 
@@ -33,11 +34,13 @@ export type RequestErrorHandler = (
  */
 export function createRequestErrorHandler(options?: ErrorHandlingOptions): RequestErrorHandler {
   const respond = createErrorResponder(options);
+  const answerQuietly = createQuietAnswer(options);
   return (thrown, response, context) => {
     const raw = ('raw' in response ? response.raw : response) as { [answered]?: unknown };
     if (answered in raw && raw[answered] === thrown) return;
     raw[answered] = thrown;
-    sendAnswer(response, respond(thrown, context), (failure) => respond(failure, context));
+    const answer = answerQuietly(thrown, context) ?? respond(thrown, context);
+    sendAnswer(response, answer, (failure) => respond(failure, context));
   };
 }
 

@@ -154,7 +154,11 @@ function headersFor({ retryAfterMs }: AppError): Readonly<Record<string, string>
   return { ...problemHeaders, 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
 }
 
-const problemHeaders = Object.freeze({ 'content-type': problemMediaType, 'cache-control': 'no-store' });
+/** @internal */
+export const problemHeaders = Object.freeze({
+  'content-type': problemMediaType,
+  'cache-control': 'no-store',
+});
 
 function logError(logger: ErrorLogger, error: AppError, context: ErrorContext): void {
   const { code, status, fullTraceId, traceId, detailsProblem } = error;

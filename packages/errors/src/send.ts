@@ -24,7 +24,7 @@ export interface ReplyLike {
   getHeaders(): Record<string, unknown>;
   removeHeader(name: string): unknown;
   serializer(serialize: (payload: string) => string): unknown;
-  send(payload: unknown): unknown;
+  send: (payload: unknown) => unknown;
   hijack(): unknown;
 }
 
@@ -86,9 +86,9 @@ function sendReply(
  * It sends that by this same reply, so whatever is sent after the problem is answered here, without Fastify and hooks.
  */
 function guardSend(reply: ReplyLike, body: string, onFailure: (failure: unknown) => Answer): void {
-  const send = reply.send.bind(reply);
+  const { send } = reply;
   reply.send = (payload) => {
-    if (payload === body || reply.sent) return send(payload);
+    if (payload === body || reply.sent) return send.call(reply, payload);
     reply.hijack();
     sendAnswer(reply.raw, onFailure(payload));
     return reply;

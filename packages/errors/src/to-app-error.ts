@@ -39,7 +39,8 @@ export function toAppError(thrown: unknown, options: ToAppErrorOptions = {}): Ap
   }
   const own = askMappers(thrown, options);
   if (own) return own;
-  if (isBareError(thrown)) return standIn(bareErrorCode(thrown), thrown);
+  const bareCode = codeOfBareError(thrown);
+  if (bareCode) return standIn(bareCode, thrown);
   for (const mapper of builtIn) {
     const mapped = mapper(thrown);
     if (mapped) return mapped;
@@ -51,8 +52,9 @@ export function toAppError(thrown: unknown, options: ToAppErrorOptions = {}): Ap
   );
 }
 
-/** Some drivers say only by their sentence that the connection is gone. */
-function bareErrorCode(error: Error): 'SYS_UNAVAILABLE' | 'SYS_INTERNAL_ERROR' {
+/** The code of a plain `Error`. Some drivers say only by their sentence that the connection is gone. */
+export function codeOfBareError(error: unknown): 'SYS_UNAVAILABLE' | 'SYS_INTERNAL_ERROR' | undefined {
+  if (!isBareError(error)) return undefined;
   return isConnectionSentence(readString(error, 'message') ?? '') ? 'SYS_UNAVAILABLE' : 'SYS_INTERNAL_ERROR';
 }
 
