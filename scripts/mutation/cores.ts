@@ -93,7 +93,6 @@ export const cores: Readonly<Record<string, Core>> = {
       'outbox',
       'physical',
       'propagation',
-      'read-scope',
       'relay',
       'run',
       'run-inner',
@@ -109,7 +108,7 @@ export const cores: Readonly<Record<string, Core>> = {
     leftOut: {
       'index, channels, core, engine, knex-port and the like': 'exports and types',
       'express, fastify, nest, http-idempotency*': 'adapters: one suite for the three frameworks',
-      'engine-*, replicas, positions, relay-listen':
+      'engine-*, read-scope, replicas, positions, relay-listen':
         'speak to one server each: need MariaDB and replicas per mutant',
       'bullmq, redis-streams, lock': 'need a Redis per mutant',
       'options, saga-definition, errors, migrate':

@@ -240,6 +240,15 @@ describe('createBreaker, open', () => {
     expect(breaker.state).toBe('half-open');
   });
 
+  it('stays closed below failureRatio, however many calls there are', async () => {
+    const { breaker } = setUp({ minimumCalls: 5, failureRatio: 0.6 });
+    await succeed(breaker, 8);
+    await fail(breaker, 11);
+    expect(breaker.state).toBe('closed');
+    await fail(breaker);
+    expect(breaker.state).toBe('open');
+  });
+
   it('leaves ignored calls out of the count and of the ratio', async () => {
     const { breaker } = setUp({
       minimumCalls: 3,

@@ -73,6 +73,64 @@ describe.each(engines)('scopes on %s', (engine) => {
       expect(isTransactionClosedError(await late)).toBe(true);
     });
 
+    it('joins a snapshot to the same snapshot, and refuses NEVER inside one', async () => {
+      await add('a');
+      const seen = await tm.read({ snapshot: true }, () =>
+        tm.read({ snapshot: true }, () => tm.db('entry').pluck('label')),
+      );
+      expect(seen).toEqual(['a']);
+      const reason = await reasonOf(
+        tm.read({ snapshot: true }, () => tm.run({ readOnly: true, propagation: 'NEVER' }, async () => {})),
+      );
+      expect(isPropagationError(reason)).toBe(true);
+      expect((reason as Error).message).toContain('NEVER');
+    });
+
+    if (engine === 'sqlite') {
+      it('says why a second writer can never begin', async () => {
+        const reason = await reasonOf(tm.run(() => tm.run({ propagation: 'REQUIRES_NEW' }, async () => {})));
+        expect((reason as Error).message).toContain('SQLite has one writer');
+      });
+    } else {
+      it('a read of its own does not see what is not committed', async () => {
+        const options = { readOnly: true, propagation: 'REQUIRES_NEW' } as const;
+        await tm.run(async () => {
+          await add('a');
+          expect(await tm.run(options, async () => tm.db('entry').pluck('label'))).toEqual([]);
+        });
+      });
+
+      it('a transaction of its own ends with the one around it', async () => {
+        let inner: Promise<unknown> | undefined;
+        const outer = reasonOf(
+          tm.run({ timeoutMs: 100 }, async () => {
+            inner = reasonOf(
+              tm.run({ propagation: 'REQUIRES_NEW' }, async () => {
+                await add('undone');
+                await delay(2_000);
+              }),
+            );
+            await inner;
+          }),
+        );
+        expect(await outer).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+        expect(await inner).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+        expect(await labels(knex)).toEqual([]);
+      });
+    }
+
+    it('tells by its channel how long it took, inside and outside', async () => {
+      const recorded = recordChannels('kit:tx:settled');
+      const startedAt = performance.now();
+      await tm.run(() => tm.run({ propagation: 'NESTED' }, () => delay(20)));
+      const tookMs = performance.now() - startedAt;
+      recorded.stop();
+      const [nested, outer] = recorded.events.map(({ payload }) => payload.durationMs as number);
+      expect(nested).toBeGreaterThan(15);
+      expect(outer).toBeGreaterThanOrEqual(nested!);
+      expect(outer).toBeLessThanOrEqual(tookMs);
+    });
+
     it('a read that is begun in a transaction which has ended is refused too', async () => {
       let late: Promise<unknown> | undefined;
       await tm.run(async () => {
