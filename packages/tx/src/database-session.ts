@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { type Engine, nowSql } from './database-clock.js';
-import type { TransactionManager } from './manager.js';
+import { inTurn, isAlone } from './in-turn.js';
+import { coreOf, type TransactionManager } from './manager.js';
 
 /** @internal */
 export type Db = TransactionManager['db'];
@@ -24,19 +25,23 @@ export interface DatabaseSession {
  */
 export function openSession(tm: TransactionManager): DatabaseSession {
   const { engine } = tm;
+  const core = coreOf(tm);
   return {
     engine,
     now: nowSql[engine],
     db: () => tm.db,
     raw: (sql, bindings = []) => tm.db.raw(sql, [...bindings]),
     write: async (fn, needs = 'statement') => {
-      // A lone statement commits by itself; on SQLite it must queue for the one writer like every other.
+      // A lone statement commits by itself.
       if (needs === 'statement' && engine !== 'sqlite') return fn();
+      if (needs === 'statement' && isAlone(core)) return inTurn(core, fn, attempts);
       // Isolation and retry belong to whoever opened the transaction.
       if (tm.isActive()) return tm.run(async () => fn());
       // READ COMMITTED: SKIP LOCKED under MySQL's default would lock gaps, and inserts would wait for a poll.
       const isolation = engine === 'sqlite' ? {} : ({ isolation: 'read committed' } as const);
-      return tm.run({ ...isolation, retry: { attempts: 5 } }, async () => fn());
+      return tm.run({ ...isolation, retry: { attempts } }, async () => fn());
     },
   };
 }
+
+const attempts = 5;

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { copyJson } from './json-value.js';
 import type { TransactionManager } from './manager.js';
 import { publishSagaSettled, publishSagaStep, publishSagaStuck } from './saga-channels.js';
 import type { SagaDefinition, SagaStep, StepContext } from './saga-definition.js';
@@ -13,6 +14,8 @@ export interface DriveOptions {
   readonly undoAttempts: number;
   /** A saga waits; somebody should look again after so many milliseconds. */
   readonly onParked: (id: string, delayMs: number) => void;
+  /** True once the runner closes: sagas are given back between two steps. */
+  readonly closing: () => boolean;
 }
 
 /**
@@ -28,15 +31,17 @@ export interface Drive {
   readonly lease: SagaLease;
   /** As the database has it; replaced after every write. */
   row: SagaRow;
+  /** The remote step whose `started` is committed and whose partner was not called yet. */
+  intended: number | undefined;
   /** True once it has settled, parked or was given back. */
   released: boolean;
 }
 
 /** @internal */
-export async function save(drive: Drive, change: SagaChange, step?: StepRecord): Promise<void> {
+export async function save(drive: Drive, change: SagaChange, ...steps: StepRecord[]): Promise<void> {
   const full = withRelease(change);
-  await drive.lease.advance(full, step);
-  adopt(drive, full, step);
+  await drive.lease.advance(full, steps);
+  adopt(drive, full, steps);
 }
 
 /**
@@ -53,7 +58,7 @@ export function withRelease(change: SagaChange): SagaChange {
  *
  * @internal
  */
-export function adopt(drive: Drive, change: SagaChange, step?: StepRecord): void {
+export function adopt(drive: Drive, change: SagaChange, steps: readonly StepRecord[]): void {
   const { row } = drive;
   const { status, nextStep, retries, error } = change;
   drive.row = {
@@ -62,11 +67,12 @@ export function adopt(drive: Drive, change: SagaChange, step?: StepRecord): void
     ...(nextStep !== undefined && { nextStep }),
     ...(retries !== undefined && { retries }),
     ...(error !== undefined && { error: error ?? undefined }),
-    steps: step ? withStep(row.steps, step) : row.steps,
+    steps: steps.reduce(withStep, row.steps),
   };
+  drive.intended = steps.find((step) => step.phase === 'do' && step.status === 'started')?.seq;
   drive.released = change.dueInMs !== undefined;
   if (typeof change.dueInMs === 'number') drive.options.onParked(row.id, change.dueInMs);
-  if (status && isSettled(status)) publishSettled(drive, status, step);
+  if (status && isSettled(status)) publishSettled(drive, status, steps[0]);
 }
 
 /**
@@ -74,13 +80,13 @@ export function adopt(drive: Drive, change: SagaChange, step?: StepRecord): void
  *
  * @internal
  */
-export function park(drive: Drive, error: SagaErrorInfo | undefined, step?: StepRecord): Promise<void> {
+export function park(drive: Drive, error: SagaErrorInfo | undefined, ...steps: StepRecord[]): Promise<void> {
   const { baseMs, maxMs } = drive.options.backoff;
   const { retries } = drive.row;
   const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(retries, 30));
   // Equal jitter: never at once, never all instances together.
   const dueInMs = Math.ceil(ceiling * (0.5 + Math.random() / 2));
-  return save(drive, { dueInMs, retries: retries + 1, ...(error && { error }) }, step);
+  return save(drive, { dueInMs, retries: retries + 1, ...(error && { error }) }, ...steps);
 }
 
 /**
@@ -125,9 +131,9 @@ export function contextOf(drive: Drive, seq: number, phase: 'do' | 'undo', attem
   return {
     sagaId: id,
     // Copies: a step that changes what it was given must not change what the next one gets.
-    input: structuredClone(input),
-    results: structuredClone(resultsOf(steps)),
-    ...(phase === 'undo' && given?.result !== undefined && { result: structuredClone(given.result) }),
+    input: copyJson(input),
+    results: copyJson(resultsOf(steps)),
+    ...(phase === 'undo' && given?.result !== undefined && { result: copyJson(given.result) }),
     idempotencyKey: phase === 'undo' ? `${id}:${seq}:undo` : `${id}:${seq}`,
     attempt,
   };
@@ -142,7 +148,7 @@ export function resultsOf(steps: readonly StepRecord[]): Record<string, unknown>
 }
 
 /** @internal */
-export function withStep(steps: readonly StepRecord[], step: StepRecord): StepRecord[] {
+export function withStep(steps: readonly StepRecord[], step: StepRecord): readonly StepRecord[] {
   return [...steps.filter(({ seq, phase }) => seq !== step.seq || phase !== step.phase), step];
 }
 

@@ -12,9 +12,9 @@ export interface SagaLease {
   /** Throws unless the saga is certainly still ours: after a pause of the process it asks the database. */
   assertHeld(): Promise<void>;
   /** A fenced write that outlasts a restart of the database. */
-  advance(change: SagaChange, step?: StepRecord): Promise<void>;
+  advance(change: SagaChange, steps: readonly StepRecord[]): Promise<void>;
   /** The same inside the caller's transaction, tried once. */
-  advanceInside(change: SagaChange, step?: StepRecord): Promise<void>;
+  advanceInside(change: SagaChange, steps: readonly StepRecord[]): Promise<void>;
   end(): void;
 }
 
@@ -58,14 +58,14 @@ export function holdLease(store: SagaStore, saga: SagaRow, leaseMs: number): Sag
       abandoned.signal.throwIfAborted();
       if (performance.now() - renewedAt > leaseMs) await renew();
     },
-    async advance(change, step) {
+    async advance(change, steps) {
       const askedAt = performance.now();
-      const held = await throughOutages(leaseMs, () => store.advance(saga, change, step));
+      const held = await throughOutages(leaseMs, () => store.advance(saga, change, steps));
       if (!held) lose();
       renewedAt = askedAt;
     },
-    async advanceInside(change, step) {
-      if (!(await store.advanceInside(saga, change, step))) lose();
+    async advanceInside(change, steps) {
+      if (!(await store.advanceInside(saga, change, steps))) lose();
     },
   };
 }

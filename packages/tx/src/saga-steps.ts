@@ -21,16 +21,29 @@ import type { SagaChange } from './saga-store.js';
 /** @internal */
 export async function doStep(drive: Drive, seq: number): Promise<void> {
   const step = drive.saga.steps[seq]!;
-  if (step.kind === 'remote')
-    return callPartner(drive, seq, step, recordOf(drive.row.steps, seq, 'do')?.status);
+  if (step.kind === 'remote') {
+    const earlier = recordOf(drive.row.steps, seq, 'do')?.status;
+    await intend(drive, seq, step);
+    return callPartner(drive, seq, step, earlier);
+  }
   const attempts = attemptsOf(drive, seq, 'do') + 1;
   return inTransaction(drive, step, 'do', {
     async run() {
       const result = holdable(await step.run(contextOf(drive, seq, 'do', attempts)), drive, step);
-      return [record(seq, step, 'do', 'done', attempts, { result }), afterDo(drive, seq)];
+      const done = record(seq, step, 'do', 'done', attempts, { result });
+      return [afterDo(drive, seq), [done, ...intentAfter(drive, seq)]];
     },
     fail: (error) => failDo(drive, seq, step, 'failed', error, attempts),
   });
+}
+
+/**
+ * Calls the partner of a step whose intent was committed with the end of the step before it.
+ *
+ * @internal
+ */
+export function callIntended(drive: Drive, seq: number): Promise<void> {
+  return callPartner(drive, seq, drive.saga.steps[seq]!, undefined);
 }
 
 /**
@@ -43,15 +56,15 @@ export async function reconcileStep(drive: Drive, seq: number): Promise<void> {
   const attempts = attemptsOf(drive, seq, 'do');
   const startedAt = performance.now();
   const answer = await askPartner(drive, seq, step, attempts);
-  if (answer.outcome === 'not-done') return callPartner(drive, seq, step, undefined);
+  if (answer.outcome === 'not-done') {
+    await intend(drive, seq, step);
+    return callPartner(drive, seq, step, undefined);
+  }
   if (answer.outcome === 'unknown') {
     await failDo(drive, seq, step, 'unknown', answer.error, attempts);
   } else {
-    await save(
-      drive,
-      afterDo(drive, seq),
-      record(seq, step, 'do', 'done', attempts, { result: answer.result }),
-    );
+    const done = record(seq, step, 'do', 'done', attempts, { result: answer.result });
+    await save(drive, afterDo(drive, seq), done, ...intentAfter(drive, seq));
   }
   publishStep(drive, step, 'do', answer.outcome, startedAt);
 }
@@ -65,7 +78,7 @@ export async function undoStep(drive: Drive, seq: number): Promise<void> {
     return inTransaction(drive, step, 'undo', {
       async run() {
         await step.undo!(contextOf(drive, seq, 'undo', attempts));
-        return [done, afterUndo(drive, done)];
+        return [afterUndo(drive, done), [done]];
       },
       fail: (error) => failUndo(drive, seq, step, 'failed', error, attempts),
     });
@@ -87,6 +100,18 @@ export async function undoStep(drive: Drive, seq: number): Promise<void> {
   publishStep(drive, step, 'undo', 'done', startedAt);
 }
 
+/** What is committed before the partner is called: whoever finds it after a crash knows that the call may have been made. */
+function intend(drive: Drive, seq: number, step: SagaStep): Promise<void> {
+  return save(drive, {}, record(seq, step, 'do', 'started', attemptsOf(drive, seq, 'do') + 1));
+}
+
+/** The intent of the next call goes with the end of this step: one commit where there would be two. */
+function intentAfter(drive: Drive, seq: number): StepRecord[] {
+  const next = drive.saga.steps[seq + 1];
+  if (next?.kind !== 'remote' || drive.options.closing()) return [];
+  return [record(seq + 1, next, 'do', 'started', 1)];
+}
+
 /** `earlier` is how the last attempt ended; absent when the partner is known not to have acted. */
 async function callPartner(
   drive: Drive,
@@ -94,8 +119,8 @@ async function callPartner(
   step: SagaStep,
   earlier: StepRecord['status'] | undefined,
 ): Promise<void> {
-  const attempts = attemptsOf(drive, seq, 'do') + 1;
-  await save(drive, {}, record(seq, step, 'do', 'started', attempts));
+  const attempts = attemptsOf(drive, seq, 'do');
+  drive.intended = undefined;
   await drive.lease.assertHeld();
   const startedAt = performance.now();
   let answer: unknown;
@@ -113,7 +138,7 @@ async function callPartner(
   }
   try {
     const done = record(seq, step, 'do', 'done', attempts, { result: holdable(answer, drive, step) });
-    await save(drive, afterDo(drive, seq), done);
+    await save(drive, afterDo(drive, seq), done, ...intentAfter(drive, seq));
     publishStep(drive, step, 'do', 'done', startedAt);
   } catch (error) {
     if (!isUnholdable(error)) throw error;
@@ -148,7 +173,7 @@ async function askPartner(drive: Drive, seq: number, step: SagaStep, attempts: n
 
 interface LocalWork {
   /** Runs in the transaction, more than once when it is retried; gives what is to be committed with it. */
-  run(): Promise<[StepRecord, SagaChange]>;
+  run(): Promise<[SagaChange, StepRecord[]]>;
   fail(error: unknown): Promise<void>;
 }
 
@@ -160,12 +185,12 @@ async function inTransaction(
   work: LocalWork,
 ): Promise<void> {
   const startedAt = performance.now();
-  let written: [StepRecord, SagaChange] | undefined;
+  let written: [SagaChange, StepRecord[]] | undefined;
   try {
     await drive.tm.run({ retry: { attempts: 5 } }, async () => {
-      const [done, change] = await work.run();
-      written = [done, withRelease(change)];
-      await drive.lease.advanceInside(written[1], done);
+      const [change, steps] = await work.run();
+      written = [withRelease(change), steps];
+      await drive.lease.advanceInside(...written);
     });
   } catch (error) {
     drive.lease.lost.throwIfAborted();
@@ -176,8 +201,7 @@ async function inTransaction(
       return publishStep(drive, step, phase, 'failed', startedAt);
     }
   }
-  const [done, change] = written!;
-  adopt(drive, change, done);
+  adopt(drive, ...written!);
   publishStep(drive, step, phase, 'done', startedAt);
 }
 

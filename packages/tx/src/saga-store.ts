@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { type DatabaseSession, type Db } from './database-session.js';
+import type { DatabaseSession } from './database-session.js';
 import { fromJsonText } from './json-value.js';
 import type { SagaDefinition } from './saga-definition.js';
 import type { SagaErrorInfo, SagaStatus, StepRecord } from './saga-plan.js';
@@ -65,11 +65,14 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
         created_at: session.raw(now),
         updated_at: session.raw(now),
       };
-      await session.write(() => {
+      const inserted = await session.write<unknown[]>(() => {
         const insert = sagas().insert(row);
-        return saga.dedupeHash === null ? insert : insert.onConflict('dedupe_hash').ignore();
+        if (saga.dedupeHash === null) return insert;
+        const ignoring = insert.onConflict('dedupe_hash').ignore();
+        return session.engine === 'mysql' ? ignoring : ignoring.returning('id');
       });
-      if (saga.dedupeHash === null) return saga.id;
+      const isOurs = saga.dedupeHash === null || (session.engine !== 'mysql' && inserted.length > 0);
+      if (isOurs) return saga.id;
       const found = await sagas().where('dedupe_hash', saga.dedupeHash).first('id');
       return (found as { id: string }).id;
     },
@@ -136,23 +139,23 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       return load((query) => query.whereIn('id', claimed.map(idOf)).where({ owner }), claimed.length);
     },
 
-    /** A fenced change of the saga and one of its steps, in the transaction of the caller. */
-    async advanceInside(saga: SagaRow, change: SagaChange, step?: StepRecord): Promise<boolean> {
+    /** A fenced change of the saga and its steps, in the transaction of the caller. */
+    async advanceInside(saga: SagaRow, change: SagaChange, steps: readonly StepRecord[]): Promise<boolean> {
+      if (steps.length > 0 && session.engine === 'postgres') return advanceAtOnce(saga, change, steps);
       const changed = await held(saga).update(columnsOf(change));
-      if (changed === 0) return false;
-      if (step) await putStep(session.db(), saga.id, step);
-      return true;
+      if (changed > 0 && steps.length > 0) await putSteps(saga.id, steps);
+      return changed > 0;
     },
 
-    advance(saga: SagaRow, change: SagaChange, step?: StepRecord): Promise<boolean> {
-      if (step && session.engine === 'postgres') return advanceAtOnce(saga, change, step);
-      return session.write(() => store.advanceInside(saga, change, step), step ? 'transaction' : 'statement');
+    advance(saga: SagaRow, change: SagaChange, steps: readonly StepRecord[]): Promise<boolean> {
+      const statements = steps.length > 0 && session.engine !== 'postgres' ? 'transaction' : 'statement';
+      return session.write(() => store.advanceInside(saga, change, steps), statements);
     },
 
     /** An operator's change: fences out whoever works on it, and gives undos their attempts back. */
     resolve(saga: SagaRow, change: SagaChange): Promise<boolean> {
       return session.write(async () => {
-        if (!(await store.advanceInside(saga, change))) return false;
+        if (!(await store.advanceInside(saga, change, []))) return false;
         await session
           .db()('kit_saga_step')
           .where({ saga_id: saga.id, phase: 'undo' })
@@ -194,26 +197,25 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
   }
 
   /** PostgreSQL does both in one statement: one round trip and one commit instead of four. */
-  async function advanceAtOnce(saga: SagaRow, change: SagaChange, step: StepRecord): Promise<boolean> {
-    const { seq, phase, name, status, attempts } = step;
+  async function advanceAtOnce(
+    saga: SagaRow,
+    change: SagaChange,
+    steps: readonly StepRecord[],
+  ): Promise<boolean> {
     const { rows }: { rows: unknown[] } = await session.raw(
       `WITH held AS (?)
        INSERT INTO kit_saga_step (saga_id, seq, phase, name, status, attempts, result, error, updated_at)
-       SELECT id, ?::integer, ?, ?, ?, ?::integer, ?, ?, ${now} FROM held
+       SELECT held.id, step.*, ${now} FROM held, (VALUES ${steps.map(() => stepValues).join(', ')}) AS step
        ON CONFLICT (saga_id, seq, phase) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
          result = excluded.result, error = excluded.error, updated_at = excluded.updated_at
        RETURNING seq`,
       [
         held(saga).update(columnsOf(change)).returning('id'),
-        seq,
-        phase,
-        name,
-        status,
-        attempts,
-        jsonOf(step.result),
-        jsonOf(step.error),
+        ...steps.flatMap(({ seq, phase, name, status, attempts, result, error }) => [
+          seq, phase, name, status, attempts, jsonOf(result), jsonOf(error),
+        ]),
       ],
-    );
+    ); // prettier-ignore
     return rows.length > 0;
   }
 
@@ -249,18 +251,19 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     return rows.map((row) => toSaga(row, steps.get(String(row.id)) ?? []));
   }
 
-  async function putStep(db: Db, sagaId: string, step: StepRecord): Promise<void> {
-    const { seq, phase, name, status, attempts } = step;
-    const row = {
+  async function putSteps(sagaId: string, steps: readonly StepRecord[]): Promise<void> {
+    const rows = steps.map(({ seq, phase, name, status, attempts, result, error }) => ({
       saga_id: sagaId, seq, phase, name, status, attempts,
-      result: jsonOf(step.result),
-      error: jsonOf(step.error),
+      result: jsonOf(result),
+      error: jsonOf(error),
       updated_at: session.raw(now),
-    }; // prettier-ignore
+    })); // prettier-ignore
     // An upsert, so that a write whose COMMIT got lost on the way back can be repeated.
-    await db('kit_saga_step').insert(row).onConflict(['saga_id', 'seq', 'phase']).merge();
+    await session.db()('kit_saga_step').insert(rows).onConflict(['saga_id', 'seq', 'phase']).merge();
   }
 }
+
+const stepValues = '(?::integer, ?, ?, ?, ?::integer, ?, ?)';
 
 const openStatuses: readonly SagaStatus[] = ['running', 'compensating'];
 

@@ -3,14 +3,8 @@ import type { SagaDefinition } from './saga-definition.js';
 import { type Drive, type DriveOptions, save } from './saga-drive.js';
 import { holdLease } from './saga-lease.js';
 import { nextMove } from './saga-plan.js';
-import { doStep, reconcileStep, undoStep } from './saga-steps.js';
+import { callIntended, doStep, reconcileStep, undoStep } from './saga-steps.js';
 import type { SagaRow, SagaStore } from './saga-store.js';
-
-/** @internal */
-export interface WorkerOptions extends DriveOptions {
-  /** True once the runner closes: sagas are given back between two steps. */
-  readonly closing: () => boolean;
-}
 
 /**
  * Drives a claimed saga, step by step, until it settles or parks.
@@ -24,13 +18,16 @@ export async function driveSaga(
   store: SagaStore,
   saga: SagaDefinition,
   claimed: SagaRow,
-  options: WorkerOptions,
+  options: DriveOptions,
 ): Promise<SagaRow> {
   const lease = holdLease(store, claimed, options.leaseMs);
-  const drive: Drive = { tm, store, options, saga, lease, row: claimed, released: false };
+  const drive: Drive = {
+    tm, store, options, saga, lease, row: claimed, intended: undefined, released: false,
+  }; // prettier-ignore
   try {
     while (!drive.released) {
-      if (options.closing()) await save(drive, { dueInMs: 0 });
+      if (drive.intended !== undefined) await callIntended(drive, drive.intended);
+      else if (options.closing()) await save(drive, { dueInMs: 0 });
       else await moveOn(drive);
     }
     return drive.row;

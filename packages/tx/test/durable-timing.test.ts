@@ -89,7 +89,7 @@ describe.each(engines)('durable rows on %s', (engine) => {
     }); // prettier-ignore
     const row = (await store.find(id))!;
     expect(await store.renew(row)).toBe(true);
-    expect(await store.advance(row, { dueInMs: 50, retries: 1 })).toBe(true);
+    expect(await store.advance(row, { dueInMs: 50, retries: 1 }, [])).toBe(true);
     expect(await store.renew(row)).toBe(false);
     expect((await store.find(id))!.dueInMs).toBeLessThanOrEqual(50);
   });
