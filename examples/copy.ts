@@ -38,6 +38,7 @@ cpSync(join(root, 'examples', example), folder, {
   recursive: true,
   filter: (source) => !leftOut.has(basename(source)),
 });
+unlink();
 if (example.endsWith('-service')) rename(example, name);
 // An older Node would install what then crashes.
 writeFileSync(join(folder, '.npmrc'), 'engine-strict=true\n');
@@ -45,7 +46,8 @@ const packed = values.packages === undefined ? packUnreleased() : resolve(values
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(standAlone(manifest), undefined, 2)}\n`);
 console.log(`${folder} is yours. Next:\n\n  cd ${target}`);
-for (const command of ['npm install', 'npm run build', 'PAYMENT_PORT=3001 npm start']) {
+const port = { 'payment-service': 'PAYMENT_PORT=3001 ', 'user-service': 'USER_PORT=3201 ' }[example] ?? '';
+for (const command of ['npm install', 'npm run build', `${port}npm start`]) {
   console.log(`  ${withNode(command)}`);
 }
 
@@ -65,6 +67,12 @@ function rename(from: string, to: string): void {
   }
 }
 
+/** Links out of the folder lead nowhere from a copy: their text stays. */
+function unlink(): void {
+  const readme = join(folder, 'README.md');
+  writeFileSync(readme, readFileSync(readme, 'utf8').replaceAll(/\[([^\]]+)\]\(\.\.\/[^)]*\)/g, '$1'));
+}
+
 /** Before their first release the kit packages are on no registry: the copy gets them as archives in its folder `kit`. */
 function packUnreleased(): string | undefined {
   const { version } = manifestOf('tx');
@@ -82,7 +90,14 @@ function packUnreleased(): string | undefined {
 
 /** Without what only the workspace understands: `workspace:`, `catalog:`, its test tools. */
 function standAlone(original: Manifest): Manifest {
-  const { test: _test, ...scripts } = original.scripts;
+  const { test: _test, ...kept } = original.scripts;
+  // The condition that takes the kit packages from their sources, which a copy has not.
+  const scripts = Object.fromEntries(
+    Object.entries(kept).map(([script, command]) => [
+      script,
+      command.replace(' --conditions=@kit/source', ''),
+    ]),
+  );
   const {
     'kit-tooling': _tooling,
     vitest: _vitest,

@@ -105,4 +105,18 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     const { code, signal } = await platform.service.exited;
     expect({ code, signal }).toEqual({ code: 0, signal: null });
   }, 60_000);
+
+  it('that comes later than the service tells it what other instances change', async () => {
+    const channels = () => redis.pubsub('CHANNELS').catch(() => []);
+    const early = await startPlatform({ REDIS_URL: server.url });
+    try {
+      // The first read makes the cache, which asks for its subscription then.
+      const { body: paid } = await early.pay();
+      expect((await early.request(`/v1/payments/${paid.id}`)).body.status).toBe('paid');
+      await server.restart();
+      await eventually(channels, (names) => (names as string[]).some((name) => name.includes('bentocache')));
+    } finally {
+      await early.stop();
+    }
+  }, 60_000);
 });

@@ -19,7 +19,8 @@ export const USERS_MANAGER = 'users';
  * before the first migration: pointed at the payments by mistake, this service must not touch them.
  */
 export async function openDatabase(config: Config): Promise<Database> {
-  const knex = knexFactory(knexOptions(config));
+  // Errors keep the statement and leave out its values: they are logged.
+  const knex = knexFactory({ ...knexOptions(config), compileSqlOnError: false });
   const tm = createTransactionManager({
     name: USERS_MANAGER,
     primary: knex,

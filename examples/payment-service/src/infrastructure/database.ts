@@ -15,6 +15,8 @@ export function openDatabase(databaseUrl: string, poolMax: number): Knex {
       ? { connectionString: databaseUrl, application_name: 'payment-service', connectionTimeoutMillis: 5_000 }
       : { uri: databaseUrl.replace(/^mariadb:/, 'mysql:'), connectTimeout: 5_000 },
     pool: { min: 0, max: poolMax },
+    // Errors keep the statement and leave out its values: they are logged.
+    compileSqlOnError: false,
     acquireConnectionTimeout: 5_000,
   });
 }

@@ -14,6 +14,8 @@ export function openSqlite(filename: string): Knex {
     client: 'better-sqlite3',
     connection: { filename },
     useNullAsDefault: true,
+    // Errors keep the statement and leave out its values: they are logged.
+    compileSqlOnError: false,
     // SQLite has one writer.
     pool: {
       min: 1,

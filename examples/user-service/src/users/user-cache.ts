@@ -17,11 +17,12 @@ export interface UserCache {
 
 /** Two levels: this process' memory and, with Redis, one for all instances; one load for many who ask at once. */
 export function createUserCache(metrics: Metrics, redis: Redis | undefined): UserCache {
+  const closing = new AbortController();
   const memory = bentostore().useL1Layer(memoryDriver({ maxItems: 10_000 }));
   const store = redis
     ? memory
         .useL2Layer(redisDriver({ connection: redis, prefix: 'user-service' }))
-        .useBus(survivingRedis(redisBusDriver({ connection: redis })))
+        .useBus(survivingRedis(redisBusDriver({ connection: redis }), closing.signal))
     : memory;
   const bento = new BentoCache({
     default: 'users',
@@ -50,21 +51,30 @@ export function createUserCache(metrics: Metrics, redis: Redis | undefined): Use
     },
     async close() {
       stopCounting();
+      closing.abort();
       // A Redis that is away cannot be told goodbye.
       await bento.disconnectAll().catch(() => {});
     },
   };
 }
 
-/** The cache does not wait for its subscription: with a Redis that is away when it begins, the rejection would end the process. */
-function survivingRedis(bus: ReturnType<typeof redisBusDriver>): typeof bus {
+/** The cache does not wait for its subscription: a Redis that is away is asked again, until it is there or the cache is closed. */
+function survivingRedis(bus: ReturnType<typeof redisBusDriver>, closing: AbortSignal): typeof bus {
   return {
     ...bus,
     factory(options) {
       const driver = bus.factory(options);
       const subscribe = driver.subscribe.bind(driver);
-      // Without it the other instances' changes are seen after the ttl.
-      driver.subscribe = (...given) => subscribe(...given).catch(() => {});
+      driver.subscribe = async (...given) => {
+        while (!closing.aborted) {
+          try {
+            return await subscribe(...given);
+          } catch {
+            // Until then the other instances' changes are seen after the ttl.
+            await delay(500, undefined, { ref: false });
+          }
+        }
+      };
       return driver;
     },
   };
