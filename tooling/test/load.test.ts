@@ -30,8 +30,9 @@ describe('npm run load', () => {
     ]);
     for (const row of rows) {
       expect(row[6]).toBe('0.00 %');
-      expect(row[8]).toMatch(/^\d+ MiB$/);
-      expect(row[11]).toMatch(/^(met|missed): /);
+      expect(row[8]).toMatch(/^\d+\.\d ms$/);
+      expect(row[9]).toMatch(/^\d+ MiB$/);
+      expect(row[12]).toMatch(/^(met|missed): /);
     }
     expect(child.stdout).toContain(`${availableParallelism()} × `);
   }, 120_000);

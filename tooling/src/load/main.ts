@@ -45,6 +45,7 @@ const columns = [
   'p99',
   'errors',
   'CPU',
+  'CPU a request',
   'memory',
   'load CPU',
   'machine',
@@ -54,9 +55,9 @@ const columns = [
 const cores = availableParallelism();
 const notes = [
   `${cores} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}.`,
-  'CPU and memory are of the service that was asked, 100 % being one core;',
+  'CPU and memory are of the service that was asked, 100 % being one core, its own calls to partners included;',
   `load CPU is what this program took of the same ${cores} cores, and machine is how busy they were with everything on them,`,
-  'the partners included.',
+  'the partners included. Where that nears 100 %, requests wait for a core, and a latency says how many are waiting.',
 ].join(' ');
 
 const platform = await startPlatform();
@@ -111,6 +112,7 @@ async function measure(scenario: Scenario): Promise<{ cells: string[]; met: bool
     `${quantile(outcome, 0.99).toFixed(1)} ms`,
     `${(errorRatio * 100).toFixed(2)} %`,
     percent(usage.service),
+    `${((usage.service * usage.durationMs) / Math.max(1, outcome.latencies.length)).toFixed(1)} ms`,
     `${(memory / 2 ** 20).toFixed(0)} MiB`,
     percent(usage.load),
     percent(usage.machine),

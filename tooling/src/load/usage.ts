@@ -9,6 +9,8 @@ export interface Usage {
   load: number;
   /** Of all cores, whoever used them: 1 means that the machine had nothing left. */
   machine: number;
+  /** Between the two moments. */
+  durationMs: number;
 }
 
 /** Begins to measure; the answer ends it. */
@@ -18,13 +20,15 @@ export async function measureUsage(url: string): Promise<() => Promise<Usage>> {
   const machineBefore = machineTimes();
   const startedAt = performance.now();
   return async () => {
-    const seconds = (performance.now() - startedAt) / 1_000;
+    const durationMs = performance.now() - startedAt;
+    const seconds = durationMs / 1_000;
     const { user, system } = process.cpuUsage(loadBefore);
     const { busy, all } = machineTimes();
     return {
       service: ((await cpuSecondsOf(url)) - serviceBefore) / seconds,
       load: (user + system) / 1e6 / seconds,
       machine: (busy - machineBefore.busy) / Math.max(1, all - machineBefore.all),
+      durationMs,
     };
   };
 }
