@@ -12,7 +12,7 @@ interface Contender {
 }
 
 /** How much of everything; the short form only shows that a bench runs. */
-const full = { starts: 11, rounds: 8, requests: 1_500, warmUp: { chunk: 2_000, least: 6, most: 8 } };
+const full = { starts: 9, rounds: 8, requests: 1_500, warmUp: { chunk: 4_000, least: 6, most: 10 } };
 const short = { starts: 1, rounds: 2, requests: 100, warmUp: { chunk: 100, least: 1, most: 1 } };
 type Plan = typeof full;
 
