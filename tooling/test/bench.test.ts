@@ -136,11 +136,12 @@ describe('the bench harness', () => {
     server.close();
   });
 
-  it('rewrites the section of one package and leaves the others', () => {
+  it('rewrites the tables that were measured and leaves the others', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'kit-bench-')), 'benchmarks.md');
     const table = (value: string) => ({ columns: ['case', 'ratio'], rows: [[value, 1]] });
     writeReport(file, [
       { package: 'b', title: 'B', table: table('old-b') },
+      { package: 'b', title: 'B, not measured again', table: table('kept-b') },
       { package: 'a', title: 'A', table: table('old-a') },
     ]);
     writeReport(file, [{ package: 'b', title: 'B', table: table('new-b') }]);
@@ -148,6 +149,8 @@ describe('the bench harness', () => {
     expect(text).toContain('old-a');
     expect(text).toContain('new-b');
     expect(text).not.toContain('old-b');
+    expect(text).toContain('kept-b');
+    expect(text.match(/^### /gm)).toHaveLength(3);
     expect(text.indexOf('@kit/a')).toBeLessThan(text.indexOf('@kit/b'));
   });
 

@@ -19,15 +19,15 @@ export function renderTable({ columns, rows, notes }: Table): string {
   return [line(cells[0]!), rule, ...cells.slice(1).map(line), ...(notes ? ['', notes] : [])].join('\n');
 }
 
-/** Rewrites the sections of the packages that were measured and leaves the others as they are. */
+/** Rewrites the tables that were measured and leaves the others as they are. */
 export function writeReport(file: string, measured: readonly Measured[]): void {
   const sections = existsSync(file) ? readSections(readFileSync(file, 'utf8')) : new Map<string, string>();
   const stamp = `Measured ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? 'unknown CPU'}.`;
   for (const name of new Set(measured.map((one) => one.package))) {
-    const tables = measured
-      .filter((one) => one.package === name)
-      .map(({ title, table }) => `### ${title}\n\n${renderTable(table)}\n`);
-    sections.set(name, `${stamp} \`npm run bench -- --only ${name}\`\n\n${tables.join('\n')}`);
+    const tables = readTables(sections.get(name) ?? '');
+    for (const one of measured) if (one.package === name) tables.set(one.title, renderTable(one.table));
+    const shown = [...tables].map(([title, text]) => `### ${title}\n\n${text}\n`);
+    sections.set(name, `${stamp} \`npm run bench -- --only ${name}\`\n\n${shown.join('\n')}`);
   }
   const body = [...sections]
     .sort(([a], [b]) => a.localeCompare(b))
@@ -39,17 +39,22 @@ export function writeReport(file: string, measured: readonly Measured[]): void {
 const preface = `# Benchmarks
 
 Written by \`npm run bench\`; not edited by hand. Every table comes from one run in which the contenders took turns,
-round after round; figures are medians. The machine is shared and noisy, so read the ratios, not the times.
+round after round; figures are medians, dates those of a package's latest table. The machine is shared and noisy, so read
+the ratios, not the times.
 `;
 
-function readSections(text: string): Map<string, string> {
+const readSections = (text: string) => readUnder('## @kit/', text);
+const readTables = (section: string) => readUnder('### ', section);
+
+/** What stands under each heading of a level, by its title. */
+function readUnder(heading: string, text: string): Map<string, string> {
   return new Map(
-    text
-      .split(/^## @kit\//m)
+    `\n${text}`
+      .split(`\n${heading}`)
       .slice(1)
-      .map((section) => {
-        const end = section.indexOf('\n');
-        return [section.slice(0, end).trim(), section.slice(end).trim()];
+      .map((part) => {
+        const end = part.indexOf('\n');
+        return [part.slice(0, end).trim(), part.slice(end).trim()];
       }),
   );
 }
