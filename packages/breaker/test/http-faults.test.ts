@@ -136,11 +136,10 @@ describe('createHttpClient, against a partner that fails', () => {
     const partner = client({ retry: { backoff, budget: createRetryBudget({ tokens: 25 }) } });
     for (let i = 0; i < 50; i++) await caught(partner.get('/status/599'));
     expect(hits('/status/599')).toBe(55);
-    const guarded = client({ breaker: {} });
-    const errors = await Promise.all(Array.from({ length: 10 }, () => caught(guarded.get('/status/598'))));
+    const guarded = client({ breaker: { minimumCalls: 5 } });
+    for (let i = 0; i < 10; i++) await caught(guarded.get('/status/598'));
+    expect(hits('/status/598')).toBe(5);
     expect(isBreakerOpenError(await caught(guarded.get('/status/598')))).toBe(true);
-    expect(errors).toHaveLength(10);
-    expect(hits('/status/598')).toBeLessThanOrEqual(20);
   });
 
   it('lets a caller hang up at once, and takes that for neutral', async () => {
