@@ -205,7 +205,7 @@ function checkOptions(options: ErrorHandlingOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, got ${show(options)}`);
   }
-  const { typeBaseUrl, exposeStack, mappers, monitor, logger, onError } = options;
+  const { typeBaseUrl, exposeStack, mappers, monitor, logger, onError, catalogue } = options;
   if (typeBaseUrl !== undefined) checkTypeBaseUrl(typeBaseUrl);
   if (exposeStack !== undefined && typeof exposeStack !== 'boolean') {
     throw new TypeError(`exposeStack must be a boolean, got ${show(exposeStack)}`);
@@ -227,5 +227,8 @@ function checkOptions(options: ErrorHandlingOptions): void {
   }
   if (onError !== undefined && typeof onError !== 'function') {
     throw new TypeError(`onError must be a function, got ${show(onError)}`);
+  }
+  if (catalogue !== undefined && (typeof catalogue !== 'object' || catalogue === null)) {
+    throw new TypeError(`catalogue must be a catalogue made by defineErrors, got ${show(catalogue)}`);
   }
 }

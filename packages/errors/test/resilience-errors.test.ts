@@ -42,10 +42,33 @@ describe('toAppError, breakers, bulkheads and timeouts', () => {
     ['TransactionTimeoutError', 'SYS_TIMEOUT', 504],
     ['IdempotencyMismatchError', 'BIZ_INVALID_OPERATION', 422],
     ['IdempotencyInProgressError', 'RES_CONFLICT', 409],
+    ['IdempotencyKeyError', 'VAL_INVALID_INPUT', 400],
+    ['SagaInputError', 'VAL_INVALID_INPUT', 400],
+    ['LockUnavailableError', 'SYS_UNAVAILABLE', 503],
     ['CommitOutcomeUnknownError', 'SYS_DATABASE_ERROR', 500],
     ['UnexpectedRollbackError', 'SYS_DATABASE_ERROR', 500],
   ])('maps %s of @kit/tx', (name, code, status) => {
     expect(toAppError(kitError('KIT_TX_SOMETHING', { name }))).toMatchObject({ code, status });
+  });
+
+  it.each([
+    ['KIT_TX_POOL_DEADLOCK', 'SYS_UNAVAILABLE', 503],
+    ['KIT_TX_TIMEOUT', 'SYS_TIMEOUT', 504],
+    ['KIT_TX_IDEMPOTENCY_KEY', 'VAL_INVALID_INPUT', 400],
+    ['KIT_TX_IDEMPOTENCY_MISMATCH', 'BIZ_INVALID_OPERATION', 422],
+    ['KIT_TX_IDEMPOTENCY_IN_PROGRESS', 'RES_CONFLICT', 409],
+    ['KIT_TX_UNEXPECTED_ROLLBACK', 'SYS_DATABASE_ERROR', 500],
+  ])('knows %s by its code alone', (txCode, code, status) => {
+    expect(toAppError(kitError(txCode))).toMatchObject({ code, status });
+  });
+
+  it('gives the issues of a saga’s input as field errors', () => {
+    const issues = [{ path: ['amount'], message: 'Expected a number', code: 'invalid_type' }];
+    const { problem } = respond(kitError('KIT_TX_SAGA_INPUT', { name: 'SagaInputError', issues }));
+    expect(problem).toMatchObject({ code: 'VAL_INVALID_INPUT', status: 400, detail: '1 field is invalid' });
+    expect(problem.errors).toEqual([
+      { pointer: '#/amount', field: 'amount', code: 'invalid_type', detail: 'Expected a number' },
+    ]);
   });
 
   it('maps what cockatiel really throws', async () => {

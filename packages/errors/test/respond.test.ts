@@ -192,6 +192,7 @@ describe('createErrorResponder', () => {
     [{ logger: {} }, /logger must have an error function or be false, got an object/],
     [{ logger: true }, /logger .* got true/],
     [{ onError: 1 }, /onError must be a function, got 1/],
+    [{ catalogue: 5 }, /catalogue must be a catalogue made by defineErrors, got 5/],
     [null, /options must be an object, got null/],
   ])('refuses %o', (options, message) => {
     expect(() => createErrorResponder(options as never)).toThrow(message);

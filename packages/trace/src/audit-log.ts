@@ -4,7 +4,7 @@ import { createAuditOutput, type AuditSink } from './audit-output.js';
 import { complain } from './complain.js';
 import type { AnomalyEvent } from './channels.js';
 import { clientOf } from './client-address.js';
-import { optionalFunction, show } from './check.js';
+import { optionalFunction, optionsObject, show } from './check.js';
 import { getTrace } from './context.js';
 import { createInspector, type MaskerOptions } from './masker.js';
 import { compileRanges } from './trust.js';
@@ -148,12 +148,15 @@ function headOf(entry: AuditEntry, isProxy: (address: string | undefined) => boo
   return { head, rest };
 }
 
-function checkOptions({ path, sink, chain, onAnomaly, now }: AuditLogOptions): void {
+function checkOptions(options: AuditLogOptions): void {
+  optionsObject('options', options);
+  const { path, sink, chain, anomaly, onAnomaly, now } = options;
   if ((path === undefined) === (sink === undefined)) throw new TypeError('give either path or sink');
   if (path !== undefined && (typeof path !== 'string' || path === ''))
     throw new TypeError(`path must be a path, got ${show(path)}`);
   if (![undefined, 'sha256', false].includes(chain))
     throw new RangeError(`chain must be sha256 or false, got ${show(chain)}`);
+  if (anomaly !== undefined && anomaly !== false) optionsObject('anomaly', anomaly);
   optionalFunction('sink', sink);
   optionalFunction('onAnomaly', onAnomaly);
   optionalFunction('now', now);

@@ -26,6 +26,12 @@ export function optionalBoolean(name: string, value: unknown): void {
     throw new TypeError(`${name} must be a boolean, got ${show(value)}`);
 }
 
+/** @internal */
+export function optionsObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${name} must be an object, got ${show(value)}`);
+}
+
 /** @internal How a wrong value reads in an error message. */
 export function show(value: unknown): string {
   if (value === null) return 'null';

@@ -119,9 +119,14 @@ function traceFor(input: TraceSeed | TraceCarrier | undefined): Trace {
   return createTrace(seed, 'job');
 }
 
+// A payload that throws when it is read starts a new trace: that is no reason to drop the message.
 function seedOf(input: object): TraceSeed {
-  if (!isCarrier(input)) return input;
-  return { ...definedOf(readSeed((name) => readHeader(input, name), true)), kind: 'message' };
+  try {
+    if (!isCarrier(input)) return { ...input };
+    return { ...definedOf(readSeed((name) => readHeader(input, name), true)), kind: 'message' };
+  } catch {
+    return {};
+  }
 }
 
 function childOf(outer: Trace, seed: TraceSeed): Trace {

@@ -1,5 +1,5 @@
 import { readHeader } from './carrier.js';
-import { optionalBoolean } from './check.js';
+import { optionalBoolean, optionsObject } from './check.js';
 import { isShortId, isTraceId } from './ids.js';
 import { processState } from './process-state.js';
 import { createTrace, isSafeId, type Trace, type TraceSeed } from './trace.js';
@@ -25,7 +25,7 @@ export const traceRequestHeaders: readonly string[] = Object.freeze([
 export const traceResponseHeaders: readonly string[] = Object.freeze(['X-Trace-ID', 'X-Request-ID']);
 
 /**
- * Reads a trace from headers or a queue payload; never throws, and always returns a whole trace: a new one where the
+ * Reads a trace from headers or a queue payload; never throws for what is in it, and always returns a whole trace: a new one where the
  * carrier is not trusted or holds nothing valid.
  *
  * @example
@@ -37,6 +37,7 @@ export const traceResponseHeaders: readonly string[] = Object.freeze(['X-Trace-I
  * ```
  */
 export function extractTrace(carrier: object | null | undefined, options: ExtractOptions = {}): Trace {
+  optionsObject('options', options);
   optionalBoolean('trust', options.trust);
   return createTrace(
     readSeed((name) => safeHeader(carrier, name), options.trust ?? false),

@@ -57,7 +57,8 @@ function rememberLast(mask: (message: unknown) => unknown): (message: unknown) =
   let last: unknown;
   let masked: unknown;
   return (message) => {
-    if (typeof message !== 'string') return mask(message);
+    // A symbol has no JSON, and `"msg":undefined` would be no line.
+    if (typeof message !== 'string') return typeof message === 'symbol' ? String(message) : mask(message);
     if (message !== last) {
       masked = mask(message);
       // What is long is text of somebody's, and would be kept for nothing.
@@ -81,16 +82,21 @@ function posesAsIdentity(line: Line, trace: Trace): boolean {
 
 // A live request is a graph of sockets and parsers; what a reader wants of it is what pino's serializer takes.
 function withPlainHttp(line: Line): Line {
-  const { req, res } = line as {
-    req?: { socket?: unknown; headers?: unknown };
-    res?: { getHeaders?: unknown };
-  };
-  const isRequest = typeof req === 'object' && req?.socket !== undefined && req.headers !== undefined;
-  const isResponse = typeof res === 'object' && typeof res?.getHeaders === 'function';
-  if (!isRequest && !isResponse) return line;
-  return {
-    ...line,
-    ...(isRequest ? { req: stdSerializers.req(req as never) } : {}),
-    ...(isResponse ? { res: stdSerializers.res(res as never) } : {}),
-  };
+  try {
+    const { req, res } = line as {
+      req?: { socket?: unknown; headers?: unknown };
+      res?: { getHeaders?: unknown };
+    };
+    const isRequest = typeof req === 'object' && req?.socket !== undefined && req.headers !== undefined;
+    const isResponse = typeof res === 'object' && typeof res?.getHeaders === 'function';
+    if (!isRequest && !isResponse) return line;
+    return {
+      ...line,
+      ...(isRequest ? { req: stdSerializers.req(req as never) } : {}),
+      ...(isResponse ? { res: stdSerializers.res(res as never) } : {}),
+    };
+  } catch {
+    // A getter that throws: the walker says so in its place.
+    return line;
+  }
 }

@@ -1,5 +1,5 @@
 import { levels, pino, type Bindings, type Logger } from 'pino';
-import { show } from './check.js';
+import { optionsObject, show } from './check.js';
 import { createConsole, type ConsoleMode } from './console.js';
 import { createLogFile, type LogFile, type LogFileOptions } from './log-file.js';
 import { lineOptions } from './log-line.js';
@@ -57,6 +57,7 @@ export interface TraceLogger extends Logger {
  * ```
  */
 export function createLogger(options: LoggerOptions = {}): TraceLogger {
+  optionsObject('options', options);
   const { level = 'info', mask = true, base } = options;
   if (level !== 'silent' && !Object.hasOwn(levels.values, level))
     throw new RangeError(`level must be a pino level or silent, got ${show(level)}`);

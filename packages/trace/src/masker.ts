@@ -1,5 +1,5 @@
 import { isCardNumber, maskDigits } from './card-number.js';
-import { stringList } from './check.js';
+import { optionsObject, stringList } from './check.js';
 import { createKeyMatcher } from './mask-keys.js';
 import { createTextMasker } from './mask-text.js';
 
@@ -52,6 +52,7 @@ export function createMasker(options: MaskerOptions = {}): <T>(value: T) => T {
 
 /** @internal The walker with a count of what it masked. */
 export function createInspector(options: MaskerOptions = {}): (value: unknown) => Inspection {
+  optionsObject('options', options);
   const { censor = '[masked]', depth: maxDepth = 8 } = options;
   if (typeof censor !== 'string') throw new TypeError(`censor must be a string, got ${typeof censor}`);
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 100)

@@ -26,13 +26,23 @@ export function prettyLine(line: string): string {
     styleText('gray', clock(time)),
     styleText(style, label),
     typeof id === 'string' ? styleText('cyan', id) : '',
-    typeof name === 'string' ? `${name}:` : '',
-    typeof msg === 'string' ? msg : '',
+    typeof name === 'string' ? `${harmless(name)}:` : '',
+    typeof msg === 'string' ? harmless(msg) : '',
   ];
   const tail = Object.entries(fields).map(([key, value]) =>
     styleText('gray', `${key}=${JSON.stringify(value)}`),
   );
   return `${[...head, ...tail].filter((part) => part !== '').join(' ')}\n${errorLines(err)}`;
+}
+
+// Text of a stranger's must neither steer the terminal nor begin a line that looks like ours.
+function harmless(text: string): string {
+  return text
+    .replaceAll(
+      /(?![\t\n])[\p{Cc}\u2028\u2029]/gu,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
+    .replaceAll('\n', '\n    ');
 }
 
 function clock(time: unknown): string {
@@ -43,7 +53,7 @@ function errorLines(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { stack, cause } = error as { stack?: unknown; cause?: unknown };
   const own = typeof stack === 'string' ? stack : JSON.stringify(error);
-  const indented = own.replaceAll(/^/gm, '    ');
+  const indented = harmless(own);
   const below = errorLines(cause);
-  return `${indented}\n${below === '' ? '' : `    caused by\n${below}`}`;
+  return `    ${indented}\n${below === '' ? '' : `    caused by\n${below}`}`;
 }

@@ -26,12 +26,20 @@ export function createRequestTracer<Req>(
   };
 
   return (exchange) => {
+    const request = exchange.raw as TracedRequest;
+    // Mounted a second time, by a router or a sub-app: still one request, one id, one line in the log.
+    if (request[requestTrace] !== undefined) return request[requestTrace];
     const trace = createTrace(seedOf(exchange.request, exchange.raw), 'request');
+    request[requestTrace] = trace;
     sendHeaders(exchange, trace);
     follow(exchange, trace);
     return trace;
   };
 }
+
+// On the request, by a name that a second copy of the package knows: a WeakMap would give each request a hash to look for.
+const requestTrace = Symbol.for('@kit/trace.request-trace');
+type TracedRequest = IncomingMessage & { [requestTrace]?: Trace };
 
 const noSeed: TraceSeed = Object.freeze({});
 

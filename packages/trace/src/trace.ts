@@ -43,7 +43,7 @@ export function isSafeId(value: unknown): value is string {
 
 /** @internal Completes a seed to a whole, frozen trace. */
 export function createTrace(seed: TraceSeed, kind: TraceKind): Trace {
-  return new TraceRecord(seed, seed.kind ?? kind);
+  return new TraceRecord(seed, typeof seed.kind === 'string' ? seed.kind : kind);
 }
 
 /** @internal The loggers of a trace, which live and die with it. */
@@ -86,7 +86,7 @@ class TraceRecord implements Trace {
     this.parentSpanId = isSpanId(seed.parentSpanId) ? seed.parentSpanId : undefined;
     this.requestId = isSafeId(seed.requestId) ? seed.requestId : undefined;
     this.clientRequestId = isSafeId(seed.clientRequestId) ? seed.clientRequestId : undefined;
-    this.sampled = seed.sampled ?? true;
+    this.sampled = typeof seed.sampled === 'boolean' ? seed.sampled : true;
     this.kind = kind;
     this.traceState = seed.traceState === undefined ? undefined : sanitizeTracestate(seed.traceState);
     this.fields = seed.fields === undefined ? {} : { ...seed.fields };

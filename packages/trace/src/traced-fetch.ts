@@ -1,4 +1,4 @@
-import { optionalFunction } from './check.js';
+import { optionalFunction, optionsObject } from './check.js';
 import { injectTrace } from './context.js';
 import { compileHosts } from './hosts.js';
 import { tracePort } from './port.js';
@@ -42,6 +42,7 @@ export function tracedFetch(
   options: TracedFetchOptions = {},
 ): typeof globalThis.fetch {
   optionalFunction('fetch', fetch);
+  optionsObject('options', options);
   const isListed = compileHosts('allow', options.allow);
   // The global one is read at each call: a test or an APM may replace it later.
   const send: typeof globalThis.fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);

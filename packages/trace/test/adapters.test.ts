@@ -4,8 +4,11 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import express from 'express';
+import { startExpress } from 'kit-tooling/apps';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createLogger, type TraceOptions } from '../src/index.js';
+import { traceMiddleware } from '../src/express.js';
+import { createLogger, getTraceId, type TraceOptions } from '../src/index.js';
 import { frameworks, type TestApp } from './apps.js';
 import { recordLines, until, type LogLine } from './lines.js';
 
@@ -323,5 +326,27 @@ describe.each(frameworks)('the %s adapter', (_, start) => {
     [{ userId: 'u' }, 'userId must be a function, got u'],
   ])('refuses %j', async (options, message) => {
     await expect(start(options as never)).rejects.toThrow(message);
+  });
+});
+
+describe('traceMiddleware, mounted on an app and on what is mounted in it', () => {
+  it('makes one trace and one log of a request', async () => {
+    const { logger, lines } = recordLines();
+    const running = await startExpress((app) => {
+      const inner = express();
+      inner.use(traceMiddleware({ logger }));
+      inner.get('/deep', (_request, response) => void response.send(getTraceId()));
+      app.use(traceMiddleware({ logger }));
+      app.use('/inner', inner);
+    });
+    try {
+      const response = await fetch(`${running.url}/inner/deep`);
+      expect(response.headers.get('x-trace-id')).toBe(await response.text());
+      await until(() => lines.some((line) => line.msg === 'request finished'));
+      expect(lines.map((line) => line.msg)).toEqual(['request started', 'request finished']);
+      expect(lines[1]).toMatchObject({ path: '/inner/deep', id: response.headers.get('x-trace-id') });
+    } finally {
+      await running.close();
+    }
   });
 });

@@ -173,7 +173,9 @@ describe('createAuditLog', () => {
   });
 
   it.each([
+    [undefined, 'options must be an object, got undefined'],
     [{}, 'give either path or sink'],
+    [{ sink: () => {}, anomaly: 5 }, 'anomaly must be an object, got 5'],
     [{ path: 'a', sink: () => {} }, 'give either path or sink'],
     [{ path: 7 }, 'path must be a path, got 7'],
     [{ sink: 'x' }, 'sink must be a function, got x'],

@@ -82,6 +82,30 @@ describe('runWithTrace', () => {
     });
   });
 
+  it('takes neither a flag that is no boolean nor a kind that is no word', () => {
+    runWithTrace({ sampled: 'no', kind: 5 } as object, () => {
+      expect(getTrace()).toMatchObject({ sampled: true, kind: 'job' });
+    });
+  });
+
+  it('starts a new trace where a payload throws when it is read', () => {
+    const unreadable = new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('revoked');
+        },
+      },
+    );
+    const getter = {
+      get traceparent(): string {
+        throw new Error('no');
+      },
+    };
+    for (const payload of [unreadable, getter])
+      expect(runWithTrace(payload, () => getTrace()!.traceId)).toMatch(/^[0-9a-f]{32}$/);
+  });
+
   it('drops request ids that could not be sent in a header', () => {
     runWithTrace({ requestId: 'a\r\nb: c-d-e', clientRequestId: '${jndi:ldap://x}' }, () => {
       expect(getTrace()!.requestId).toBeUndefined();

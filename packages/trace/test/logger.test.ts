@@ -254,6 +254,21 @@ describe('createLogger', () => {
     expect(Object.keys(bare.last())).toEqual(['level', 'time', 'msg']);
   });
 
+  it('writes JSON for a message that has none, and for a request that cannot be read', () => {
+    const { logger, lines } = logTo();
+    logger.info(Symbol('tick') as never);
+    logger.info(
+      {
+        get req() {
+          throw new Error('gone');
+        },
+      },
+      'getter',
+    );
+    expect(lines().map((line) => line.msg)).toEqual(['Symbol(tick)', 'getter']);
+    expect(lines()[1]!.req).toBe('[unreadable]');
+  });
+
   it('flushes to disk, by promise and by callback', async () => {
     const { logger, lines } = logTo();
     logger.info('x');
@@ -274,6 +289,7 @@ describe('createLogger', () => {
     [{ file: { path: 'x', gzip: 'yes' } }, 'file.gzip must be a boolean, got yes'],
   ])('refuses %j', (options, message) => {
     expect(() => createLogger({ console: false, ...options } as never)).toThrow(message);
+    expect(() => createLogger('debug' as never)).toThrow('options must be an object, got debug');
   });
 });
 
@@ -317,6 +333,17 @@ describe('the console', () => {
     expect(text).toContain('    Error: outer');
     expect(text).toContain('    caused by\n    Error: inner');
     expect(text).not.toContain('hostname');
+  });
+
+  it('lets no text steer the terminal or begin a line of its own', () => {
+    const coloured = printed({ console: 'pretty' }, (logger) => {
+      logger.warn('user \u001b[2J\rann\n12:00:00.000 INFO  forged\u009b2J');
+      logger.error(new Error('boom\n12:00:00.000 INFO  forged \u001b]0;x\u0007'));
+    });
+    const text = stripVTControlCharacters(coloured);
+    expect(text).toContain('user \\u001b[2J\\u000dann\n    12:00:00.000 INFO  forged\\u009b2J\n');
+    expect(text).not.toMatch(/^12:00:00\.000/m);
+    expect(text).not.toMatch(/[^\P{Cc}\n]/u);
   });
 
   it('is readable on a terminal outside of production', () => {

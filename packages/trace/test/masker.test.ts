@@ -295,6 +295,8 @@ describe('createMasker, shapes', () => {
     [{ keys: 'a' }, 'keys must be a list of strings, got a'],
     [{ ignore: [1] }, 'ignore must be a list of strings, got an array'],
     [{ censor: 5 }, 'censor must be a string, got number'],
+    [null, 'options must be an object, got null'],
+    ['password', 'options must be an object, got password'],
   ])('refuses %j', (options, message) => {
     expect(() => createMasker(options as never)).toThrow(message);
   });

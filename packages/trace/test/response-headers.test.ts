@@ -219,16 +219,25 @@ describe('the trace headers on Fastify', () => {
     expect(heads).toEqual(['after', 'before']);
   });
 
-  it('are those of the inner trace where the plugin is registered twice', async () => {
+  it('are those of one trace, logged once, where the plugin is registered twice', async () => {
     const recorded = recordLines();
     running = await startFastify(async (app) => {
       await app.register(tracePlugin, { logger: recorded.logger });
-      await app.register(tracePlugin, { logger: recorded.logger });
-      app.get('/', () => ({ id: getTraceId() }));
+      app.register(
+        async (child) => {
+          await child.register(tracePlugin, { logger: recorded.logger });
+          child.get('/', () => ({ id: getTraceId() }));
+        },
+        { prefix: '/child' },
+      );
     });
-    const answer = await ask(running.url);
-    expect(named(answer, 'x-trace-id').map(([, id]) => id)).toEqual([
-      (JSON.parse(answer.body) as { id: string }).id,
+    const answer = await ask(`${running.url}/child`);
+    const { id } = JSON.parse(answer.body) as { id: string };
+    expect(named(answer, 'x-trace-id').map(([, value]) => value)).toEqual([id]);
+    await until(() => recorded.lines.some((line) => line.msg === 'request finished'));
+    expect(recorded.lines.map((line) => [line.msg, line.id])).toEqual([
+      ['request started', id],
+      ['request finished', id],
     ]);
   });
 

@@ -180,5 +180,6 @@ describe('tracedFetch', () => {
   ])('refuses the list %j', (allow, message) => {
     expect(() => tracedFetch(fetch, { allow: allow as never })).toThrow(message);
     expect(() => tracedFetch('x' as never)).toThrow('fetch must be a function, got x');
+    expect(() => tracedFetch(fetch, null as never)).toThrow('options must be an object, got null');
   });
 });

@@ -8,7 +8,7 @@ import type { CommonErrorCode } from '../common-errors.js';
 export const mapResilienceError: ErrorMapper = (error) => {
   const code = readString(error, 'code') ?? '';
   const found =
-    byCode[code] ?? (code.startsWith('KIT_TX_') ? transactionOutcome(error) : cockatielOutcome(error));
+    byCode[code] ?? (code.startsWith('KIT_TX_') ? transactionOutcome(code, error) : cockatielOutcome(error));
   if (!found) return undefined;
   const [target, options] = found;
   return standIn(target, error, {
@@ -41,22 +41,36 @@ function cockatielOutcome(error: unknown): Outcome | undefined {
   return found && [found[1]];
 }
 
-const transactionNames: Record<string, Outcome> = {
-  PoolDeadlockError: ['SYS_UNAVAILABLE'],
-  LeaseLostError: ['SYS_UNAVAILABLE'],
-  TransactionTimeoutError: ['SYS_TIMEOUT'],
-  IdempotencyMismatchError: [
-    'BIZ_INVALID_OPERATION',
-    { message: 'The idempotency key was used before with another request' },
+const transactionOutcomes: readonly (readonly [code: string, name: string, Outcome])[] = [
+  ['KIT_TX_POOL_DEADLOCK', 'PoolDeadlockError', ['SYS_UNAVAILABLE']],
+  ['KIT_TX_LEASE_LOST', 'LeaseLostError', ['SYS_UNAVAILABLE']],
+  ['KIT_TX_LOCK_UNAVAILABLE', 'LockUnavailableError', ['SYS_UNAVAILABLE']],
+  ['KIT_TX_TIMEOUT', 'TransactionTimeoutError', ['SYS_TIMEOUT']],
+  ['KIT_TX_SAGA_INPUT', 'SagaInputError', ['VAL_INVALID_INPUT']],
+  [
+    'KIT_TX_IDEMPOTENCY_KEY',
+    'IdempotencyKeyError',
+    ['VAL_INVALID_INPUT', { message: 'The idempotency key is missing or not usable' }],
   ],
-  IdempotencyInProgressError: [
-    'RES_CONFLICT',
-    { message: 'The first request with this idempotency key is still running', retryAfterMs: 1_000 },
+  [
+    'KIT_TX_IDEMPOTENCY_MISMATCH',
+    'IdempotencyMismatchError',
+    ['BIZ_INVALID_OPERATION', { message: 'The idempotency key was used before with another request' }],
   ],
-};
+  [
+    'KIT_TX_IDEMPOTENCY_IN_PROGRESS',
+    'IdempotencyInProgressError',
+    [
+      'RES_CONFLICT',
+      { message: 'The first request with this idempotency key is still running', retryAfterMs: 1_000 },
+    ],
+  ],
+];
 
-function transactionOutcome(error: unknown): Outcome {
-  return transactionNames[readString(error, 'name') ?? ''] ?? ['SYS_DATABASE_ERROR'];
+function transactionOutcome(code: string, error: unknown): Outcome {
+  const name = readString(error, 'name');
+  const found = transactionOutcomes.find((known) => known[0] === code || known[1] === name);
+  return found?.[2] ?? ['SYS_DATABASE_ERROR'];
 }
 
 function isBusy(target: CommonErrorCode): boolean {

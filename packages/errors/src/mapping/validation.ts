@@ -11,7 +11,7 @@ export const mapSchemaError: ErrorMapper = (error) => {
   return standIn('VAL_INVALID_INPUT', error, fieldErrorsOf(issues.flatMap((issue) => entriesOf(issue, []))));
 };
 
-const schemaErrorNames = new Set(['ZodError', '$ZodError', 'ValiError', 'SchemaError']);
+const schemaErrorNames = new Set(['ZodError', '$ZodError', 'ValiError', 'SchemaError', 'SagaInputError']);
 const maxIssues = 10_000;
 const maxUnionDepth = 16;
 
