@@ -93,7 +93,9 @@ export const cores: Readonly<Record<string, Core>> = {
       'outbox',
       'physical',
       'propagation',
+      'read-scope',
       'relay',
+      'replicas',
       'run',
       'run-inner',
       'run-read',
@@ -108,8 +110,8 @@ export const cores: Readonly<Record<string, Core>> = {
     leftOut: {
       'index, channels, core, engine, knex-port and the like': 'exports and types',
       'express, fastify, nest, http-idempotency*': 'adapters: one suite for the three frameworks',
-      'engine-*, read-scope, replicas, positions, relay-listen':
-        'speak to one server each: need MariaDB and replicas per mutant',
+      'engine-*, relay-listen': 'speak to one server each; MariaDB is not started for mutants',
+      positions: 'a map',
       'bullmq, redis-streams, lock': 'need a Redis per mutant',
       'options, saga-definition, errors, migrate':
         'refusals and tables: bad-input, options, saga-inputs, migrate tests',

@@ -15,13 +15,15 @@ import { WarmWorker } from './warm-worker.ts';
 /** A test hangs when it takes ten times as long as without a mutant, and longer than this. */
 const shortestLimitMs = 2_000;
 /** What one mutant may cost: the dearest tests are left out when there are more. That can only lower the score. */
-const budgetMs = 5_000;
+const budgetMs = 20_000;
+/** How many of the tests that killed last go first: the mutants of a function follow each other, and die by the same. */
+const killersKept = 8;
 /** In the sandbox, where later runners find it. */
 const durationsFile = 'mutation-durations.json';
 
 /**
  * Stryker's own vitest runner starts a worker and loads all modules again for every mutant, and every database with
- * them. This one keeps one worker, with its modules and servers, and runs single tests in it, the cheapest first. A mutant
+ * them. This one keeps one worker, with its modules and servers, and runs single tests in it. A mutant
  * may leave something behind that makes later tests fail: the test that failed has to pass without the mutant, else a new
  * worker judges the mutant.
  */
@@ -31,6 +33,8 @@ class WarmRunner implements TestRunner {
   readonly #worker = new WarmWorker();
   #isFresh = true;
   #durations: Record<string, number> | undefined;
+  /** The tests that killed last, the latest first. */
+  #killers: string[] = [];
 
   /** What runs once at load is not mutated, so that nothing has to be loaded again. Stryker would without this. */
   capabilities() {
@@ -67,7 +71,7 @@ class WarmRunner implements TestRunner {
 
   async mutantRun(options: MutantRunOptions): Promise<MutantRunResult> {
     const { testFilter = [], activeMutant, hitLimit = Infinity } = options;
-    const tests = await this.#cheapestFirst(testFilter);
+    const tests = await this.#likeliestFirst(testFilter);
     const wasFresh = this.#isFresh;
     this.#isFresh = false;
     const run = await this.#worker.ask({ do: 'run', tests, mutant: activeMutant.id, hitLimit });
@@ -84,6 +88,7 @@ class WarmRunner implements TestRunner {
       await this.#restart();
       if (!wasFresh) return this.mutantRun(options);
     }
+    this.#killers = [last.id, ...this.#killers.filter((id) => id !== last.id)].slice(0, killersKept);
     const failureMessage = last.failure ?? `ran more than ${hitLimit} times`;
     return hangs
       ? { status: MutantRunStatus.Timeout, reason: failureMessage }
@@ -101,12 +106,14 @@ class WarmRunner implements TestRunner {
     return again?.outcomes[0] ?? outcome;
   }
 
-  async #cheapestFirst(ids: readonly string[]): Promise<TimedTest[]> {
+  /** Those that killed last, then the cheapest. */
+  async #likeliestFirst(ids: readonly string[]): Promise<TimedTest[]> {
     this.#durations ??= JSON.parse(await readFile(durationsFile, 'utf8')) as Record<string, number>;
     const durationOf = (id: string) => this.#durations?.[id] ?? 0;
+    const rankOf = (id: string) => (this.#killers.includes(id) ? this.#killers.indexOf(id) : killersKept);
     let spentMs = 0;
     return ids
-      .toSorted((one, other) => durationOf(one) - durationOf(other))
+      .toSorted((one, other) => rankOf(one) - rankOf(other) || durationOf(one) - durationOf(other))
       .map((id) => ({ id, limitMs: Math.max(shortestLimitMs, 10 * durationOf(id)) }))
       .filter(({ id }, index) => (spentMs += durationOf(id)) <= budgetMs || index === 0);
   }

@@ -91,15 +91,29 @@ export function createAmbientClient(core: Core): KnexClient {
       const place = placeOf(core, this.boundFrame);
       const rows = stream as Readable;
       rows.once('pipe', (source: Readable) => sources.set(connection, source));
-      const flow = (client: KnexClient) =>
-        untilClosed(client.stream(connection, query, rows, options), rows).then(() => query);
-      if (place?.kind === 'tx' && place.scope.physical.connection === connection) {
-        const { scope } = place;
-        return whileOpen(scope, rows, () => sendStatement(scope, query, () => flow(scope.physical.client)));
+      let flows = false;
+      const flow = (client: KnexClient) => {
+        flows = true;
+        return untilEnded(connection, rows, client.stream(connection, query, rows, options)).then(
+          () => query,
+        );
+      };
+      try {
+        if (place?.kind === 'tx' && place.scope.physical.connection === connection) {
+          const { scope } = place;
+          return await whileOpen(scope, rows, () =>
+            sendStatement(scope, query, () => flow(scope.physical.client)),
+          );
+        }
+        refuseEnders({ engine }, query, false);
+        if (place?.kind !== 'read') return await flow(primary);
+        const { read } = place;
+        return await whileOpen(read, rows, () => sendRead(core, read, connection, flow, false));
+      } catch (error) {
+        // knex takes it that a stream which got a connection was told by the driver.
+        if (!flows) rows.destroy(error as Error);
+        throw error;
       }
-      refuseEnders({ engine }, query, false);
-      if (place?.kind !== 'read') return flow(primary);
-      return whileOpen(place.read, rows, () => sendRead(core, place.read, connection, flow, false));
     },
 
     cancelQuery(connection) {
@@ -203,9 +217,28 @@ async function whileOpen<T>({ streams }: InFlight, rows: Readable, send: () => P
   }
 }
 
-/** A stream that is destroyed early never ends for knex. */
-function untilClosed(flowing: Promise<unknown>, rows: Readable): Promise<unknown> {
-  return Promise.race([flowing, new Promise<void>((resolve) => void finished(rows, () => resolve()))]);
+/**
+ * A stream that is destroyed early never ends for knex; and neither pg-query-stream nor mysql2 ends one whose connection
+ * is lost, so that its reader would wait for ever.
+ */
+async function untilEnded(connection: Connection, rows: Readable, flowing: Promise<unknown>): Promise<void> {
+  const lost = Promise.withResolvers<never>();
+  const onLost = (error: Error) => {
+    // Should the driver tell it after all, nobody listens any more.
+    rows.once('close', () => rows.on('error', () => {}));
+    rows.destroy(error);
+    lost.reject(error);
+  };
+  connection.once?.('error', onLost);
+  try {
+    await Promise.race([
+      flowing,
+      lost.promise,
+      new Promise<void>((resolve) => void finished(rows, () => resolve())),
+    ]);
+  } finally {
+    connection.off?.('error', onLost);
+  }
 }
 
 function isLeft(source: Readable | undefined): boolean {

@@ -52,7 +52,8 @@ export const sqliteEngine: Engine = {
   isConnectionLost: (error) => /connection is not open/.test((error as Error | null)?.message ?? ''),
 
   replaySharesFile: (primary, replica) => {
-    const files = [primary, replica].map((client) => client.connectionSettings.filename ?? '');
+    // A pool whose settings come from a function has none before its first connection.
+    const files = [primary, replica].map((client) => client.connectionSettings?.filename ?? '');
     return real(files[0]!) !== ':memory:' && sameFile(files[0]!, files[1]!);
   },
 

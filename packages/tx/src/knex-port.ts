@@ -6,6 +6,9 @@ export interface Connection {
   __knexTxId?: string | undefined;
   /** knex destroys a connection that carries this instead of handing it out again. */
   __knex__disposed?: unknown;
+  /** Those that have a socket say here that it is lost. */
+  once?(event: 'error', listener: (error: Error) => void): unknown;
+  off?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** A compiled statement on its way through knex's client. */
@@ -21,7 +24,7 @@ export interface QueryObject {
 export interface KnexClient {
   driverName: string;
   config: { pool?: { max?: number }; connectionPool?: unknown };
-  connectionSettings: { host?: string; filename?: string; database?: string };
+  connectionSettings?: { host?: string; filename?: string; database?: string };
   isMariaDB?: boolean;
   pool?: { max?: number; acquireTimeoutMillis?: number };
   acquireConnection(): Promise<Connection>;

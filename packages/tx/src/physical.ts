@@ -170,16 +170,15 @@ export async function rollbackPhysical(physical: Physical): Promise<void> {
 export async function interruptPhysical(physical: Physical): Promise<void> {
   const { client, connection, engine, gate } = physical;
   if (!gate.busy) return;
-  const grace = new AbortController();
-  const cancelled = engine.canCancel
-    ? Promise.all([client.cancelQuery(connection), gate.idle()]).then(() => true)
-    : gate.idle().then(() => true);
-  const ended = await Promise.race([
-    cancelled.catch(() => false),
-    delay(cancelGraceMs, false, { signal: grace.signal }).catch(() => false),
+  const ended = engine.canCancel ? Promise.all([client.cancelQuery(connection), gate.idle()]) : gate.idle();
+  const isInTime = await Promise.race([
+    ended.then(
+      () => true,
+      () => false,
+    ),
+    delay(cancelGraceMs, false, { ref: false }),
   ]);
-  grace.abort();
-  if (!ended) drop(physical, new Error('a cancelled statement did not end'));
+  if (!isInTime) drop(physical, new Error('a cancelled statement did not end'));
 }
 
 function lostError(physical: Physical): UnexpectedRollbackError {

@@ -5,6 +5,7 @@ import {
   createTransactionManager,
   isDanglingQueryError,
   isTransactionClosedError,
+  isTransactionHijackedError,
   type Work,
 } from '../src/index.js';
 import { engines, labels, reasonOf, useEntries } from './support/databases.js';
@@ -66,6 +67,15 @@ describe.each(engines)('streams and generators on %s', (engine) => {
         }),
       );
       expect((reason as Error).message).toMatch(/nowhere/);
+    });
+
+    it('one whose statement is refused rejects whoever reads it', async () => {
+      const reason = await reasonOf(
+        scope(async () => {
+          for await (const row of tm.db.raw('COMMIT').stream()) expect(row).toBeUndefined();
+        }),
+      );
+      expect(isTransactionHijackedError(reason)).toBe(true);
     });
 
     it('one that outlives its scope is ended, and refused', async () => {
