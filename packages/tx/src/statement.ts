@@ -103,10 +103,11 @@ function endOfComment(sql: string, at: number, nests: boolean): number {
 }
 
 function endOfQuote(sql: string, at: number, quote: string, rules: TextRules): number {
-  // PostgreSQL has backslash escapes in E'…' strings only.
+  // PostgreSQL has backslash escapes in E'…' strings only; the last letter of date'…' makes none.
   const backslash =
     quote !== '`' &&
-    (rules.executableComments === true || (rules.dollarQuotes === true && /e/i.test(sql[at - 1] ?? '')));
+    (rules.executableComments === true ||
+      (rules.dollarQuotes === true && /(?<![\w$])e$/i.test(sql.slice(Math.max(0, at - 2), at))));
   for (let index = at + 1; index < sql.length; index += 1) {
     if (backslash && sql[index] === '\\') index += 1;
     else if (sql[index] === quote) {

@@ -27,6 +27,13 @@ describe.each(engines)('tm.read on %s', (engine) => {
     expect(statements[0]).toMatch(/^select/);
   });
 
+  it('asks for no position in a log where there are no replicas', async () => {
+    const work = () => tm.run(() => add('b'));
+    const statements = await sent(work);
+    expect(statements).toHaveLength(3);
+    expect(statements.at(-1)).toBe('COMMIT');
+  });
+
   it('with a snapshot is a transaction that the server holds read-only', async () => {
     const snapshot = (fn: () => Promise<unknown>) => tm.read({ snapshot: true }, fn);
     const statements = await sent(() => snapshot(async () => tm.db('entry').first()));

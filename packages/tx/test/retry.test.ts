@@ -1,7 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
-import { createTransactionManager } from '../src/index.js';
+import { createTransactionManager, isAfterCommitError } from '../src/index.js';
 import { engines, reasonOf, useDatabase } from './support/databases.js';
 
 describe.each(engines)('concurrent work on %s', (engine) => {
@@ -24,6 +25,14 @@ describe.each(engines)('concurrent work on %s', (engine) => {
   const read = async () => (await tm.db('account').where({ id: 1 }).first()).balance as number;
   const write = async (value: number) =>
     void (await tm.db('account').where({ id: 1 }).update({ balance: value }));
+
+  const codes = {
+    postgres: { code: '40001' },
+    mysql: { errno: 1213, code: 'ER_LOCK_DEADLOCK' },
+    sqlite: { code: 'SQLITE_BUSY' },
+  };
+  /** As the server reports one. */
+  const collision = () => Object.assign(new Error('collision'), codes[engine]);
 
   it('fifty debits of 10 on a balance of 100: 0 left, 10 successes', async () => {
     const debit = () =>
@@ -59,19 +68,14 @@ describe.each(engines)('concurrent work on %s', (engine) => {
   });
 
   it('is bounded, repeats only what may succeed, and clears the hooks of each attempt', async () => {
-    const codes = {
-      postgres: { code: '40001' },
-      mysql: { errno: 1213, code: 'ER_LOCK_DEADLOCK' },
-      sqlite: { code: 'SQLITE_BUSY' },
-    };
-    const collision = Object.assign(new Error('collision'), codes[engine]);
+    const collided = collision();
     const hooks: number[] = [];
     let calls = 0;
     const value = await tm.run({ retry: { attempts: 3, baseMs: 1 } }, async () => {
       calls += 1;
       const attempt = calls;
       tm.afterCommit(() => hooks.push(attempt));
-      if (calls < 3) throw new Error('wrapped', { cause: collision });
+      if (calls < 3) throw new Error('wrapped', { cause: collided });
       return 'third time';
     });
     expect({ value, calls, hooks }).toEqual({ value: 'third time', calls: 3, hooks: [3] });
@@ -84,26 +88,79 @@ describe.each(engines)('concurrent work on %s', (engine) => {
           throw error;
         }),
       );
-    expect(await failing({ retry: { attempts: 4, baseMs: 0 } }, collision)).toBe(collision);
+    expect(await failing({ retry: { attempts: 4, baseMs: 0 } }, collided)).toBe(collided);
     expect(calls).toBe(4);
     calls = 0;
     await failing({ retry: { attempts: 4 } }, new Error('no collision'));
-    await failing({}, collision);
+    await failing({}, collided);
     expect(calls).toBe(2);
   });
 
+  it('repeats nothing that is committed, whatever error went with it', async () => {
+    let calls = 0;
+    const reason = await reasonOf(
+      tm.run({ retry: { attempts: 3, baseMs: 1 }, noRollbackFor: ['Error'] }, async () => {
+        calls += 1;
+        await write((await read()) + 1);
+        throw collision();
+      }),
+    );
+    expect(reason).toMatchObject({ message: 'collision' });
+    expect(calls).toBe(1);
+    expect(await balance()).toBe(101);
+  });
+
+  it('ends with its signal, also in the pause between two attempts', async () => {
+    const controller = new AbortController();
+    const why = new Error('shutting down');
+    const stop = () => controller.abort(why);
+    subscribe('kit:tx:retried', stop);
+    const hooks: number[] = [];
+    let calls = 0;
+    const reason = await reasonOf(
+      tm.run({ retry: { attempts: 3, baseMs: 1_000 }, signal: controller.signal }, async () => {
+        calls += 1;
+        const attempt = calls;
+        tm.afterRollback(() => hooks.push(attempt));
+        await write(0);
+        throw collision();
+      }),
+    );
+    unsubscribe('kit:tx:retried', stop);
+    expect(reason).toBe(why);
+    expect({ calls, hooks }).toEqual({ calls: 1, hooks: [1] });
+    expect(await balance()).toBe(100);
+  });
+
+  if (engine !== 'sqlite')
+    it('repeats nothing after a hook of a transaction inside has failed, although that has a cause to', async () => {
+      let calls = 0;
+      const reason = await reasonOf(
+        tm.run({ retry: { attempts: 3, baseMs: 1 } }, async () => {
+          calls += 1;
+          await tm.run({ propagation: 'REQUIRES_NEW' }, async () => {
+            tm.afterCommit(() => Promise.reject(collision()));
+            await write((await read()) + 1);
+          });
+        }),
+      );
+      expect(isAfterCommitError(reason)).toBe(true);
+      expect(calls).toBe(1);
+      expect(await balance()).toBe(101);
+    });
+
   it('happens at the outermost scope only', async () => {
-    const collision = Object.assign(new Error('collision'), { code: '40001', errno: 1213 });
+    const collided = collision();
     let inner = 0;
     const reason = await reasonOf(
       tm.run(() =>
         tm.run({ retry: { attempts: 5 } }, async () => {
           inner += 1;
-          throw collision;
+          throw collided;
         }),
       ),
     );
-    expect(reason).toBe(collision);
+    expect(reason).toBe(collided);
     expect(inner).toBe(1);
   });
 

@@ -6,6 +6,7 @@ import {
   createTransactionManager,
   isPropagationError,
   isTransactionClosedError,
+  isUnexpectedRollbackError,
   transactional,
 } from '../src/index.js';
 import { engines, labels, reasonOf, useEntries } from './support/databases.js';
@@ -119,6 +120,61 @@ describe.each(engines)('scopes on %s', (engine) => {
       });
     }
 
+    if (engine !== 'sqlite')
+      it('a signal of the outermost scope ends what is inside, however far in and whatever lies between', async () => {
+        const controller = new AbortController();
+        const why = new Error('shutting down');
+        const between = (fn: () => Promise<void>) =>
+          tm.run(() => tm.run({ propagation: 'NOT_SUPPORTED' }, fn));
+        let inner: Promise<unknown> | undefined;
+        const outer = reasonOf(
+          tm.run({ signal: controller.signal }, () =>
+            between(async () => {
+              inner = reasonOf(
+                tm.run({ propagation: 'REQUIRES_NEW' }, async ({ signal }) => {
+                  await add('undone');
+                  controller.abort(why);
+                  signal.throwIfAborted();
+                }),
+              );
+              await inner;
+            }),
+          ),
+        );
+        expect([await outer, await inner]).toEqual([why, why]);
+        expect(await labels(knex)).toEqual([]);
+        expect(knex.client.pool.numUsed()).toBe(0);
+      });
+
+    if (engine === 'postgres') {
+      it('a nested scope that swallowed an error hears that it was undone, and the outer one is kept', async () => {
+        let inner: unknown;
+        await tm.run(async () => {
+          await add('outer');
+          inner = await reasonOf(
+            tm.run({ propagation: 'NESTED' }, async () => {
+              await add('inner');
+              await reasonOf(tm.db.raw('select * from nowhere').then(() => {}));
+            }),
+          );
+          await add('after');
+        });
+        expect(isUnexpectedRollbackError(inner)).toBe(true);
+        expect(inner).toMatchObject({ cause: { code: '42P01' } });
+        expect(await labels(knex)).toEqual(['outer', 'after']);
+      });
+
+      it('a limit that the caller set in the server is the server’s error, not a timeout of ours', async () => {
+        const reason = await reasonOf(
+          tm.run(async () => {
+            await tm.db.raw("set local statement_timeout = '30ms'");
+            await tm.db.raw('select pg_sleep(20)');
+          }),
+        );
+        expect(reason).toMatchObject({ code: '57014' });
+      });
+    }
+
     it('tells by its channel how long it took, inside and outside', async () => {
       const recorded = recordChannels('kit:tx:settled');
       const startedAt = performance.now();
@@ -171,6 +227,13 @@ describe.each(engines)('scopes on %s', (engine) => {
       await add('c');
     });
 
+    it('inside tm.read is one of its own when it says so', async () => {
+      const recorded = recordChannels('kit:tx:settled');
+      await tm.read(() => tm.run({ readOnly: true, propagation: 'REQUIRES_NEW' }, () => labels(knex)));
+      recorded.stop();
+      expect(recorded.events.map(({ payload }) => payload.mode)).toEqual(['read', 'read']);
+    });
+
     it('inside tm.read is part of it', async () => {
       expect(
         await tm.read(() => tm.run({ readOnly: true }, () => tm.read(() => tm.db('entry').pluck('id')))),
@@ -181,9 +244,15 @@ describe.each(engines)('scopes on %s', (engine) => {
   it('a thousand calls on one signal leave nothing behind', async () => {
     const { signal } = new AbortController();
     for (let round = 0; round < 1_000; round += 1) {
-      const call =
-        round % 2 === 0 ? tm.run({ signal }, async () => round) : tm.read({ signal }, async () => round);
-      expect(await call).toBe(round);
+      const work = async () => round;
+      const calls = [
+        () => tm.run({ signal }, work),
+        () => tm.read({ signal }, work),
+        () => tm.run(() => tm.run({ signal }, work)),
+        () => tm.run(() => tm.run({ signal, propagation: 'NESTED' }, work)),
+        () => tm.run({ signal, propagation: 'NOT_SUPPORTED' }, work),
+      ];
+      expect(await calls[round % calls.length]!()).toBe(round);
     }
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     expect(knex.client.pool.numUsed() + knex.client.pool.numPendingAcquires()).toBe(0);
@@ -233,7 +302,7 @@ describe.each(engines)('scopes on %s', (engine) => {
         }),
       );
     });
-    await tm.read(() => tm.db('entry').pluck('id'));
+    await tm.read(() => tm.read(() => tm.db('entry').pluck('id')));
     recorded.stop();
     expect(recorded.events.map(({ payload }) => payload)).toEqual([
       { name: 'scopes', mode: 'nested', outcome: 'rolled-back', durationMs: expect.any(Number), attempts: 1 },

@@ -75,6 +75,46 @@ describe('SQLite with several connections in one process', () => {
     expect(await labels(knex)).toEqual(['next']);
   });
 
+  describe('with a pool of one', () => {
+    let single: Knex;
+    let manager: TransactionManager;
+    beforeEach(async () => {
+      single = database.pool({ pool: { min: 0, max: 1 } });
+      manager = createTransactionManager({ name: 'single', primary: single });
+      // It lives as long as the connection.
+      await single.raw('create temp table mark (id int)');
+      return () => manager.close();
+    });
+    const insert = (sql: string) => manager.db.raw(`${sql} into entry (label) values ('a')`);
+
+    it('a BEGIN that is refused gives the connection back as it was', async () => {
+      const held = await other.transaction();
+      await held('entry').insert({ label: 'theirs' });
+      const reason = await manager
+        .run({ timeoutMs: 100 }, async () => 'never')
+        .catch((error: unknown) => error);
+      expect(reason).toMatchObject({ code: 'KIT_TX_TIMEOUT' });
+      await expect.poll(() => single.client.pool.numUsed()).toBe(0);
+      await held.rollback();
+      expect(await manager.run(() => manager.db('mark').pluck('id'))).toEqual([]);
+    });
+
+    it('a statement that rolls back by itself ends in an error, also when it is swallowed, and the connection stays', async () => {
+      const reason = await manager
+        .run(async () => {
+          await insert('insert');
+          await insert('insert or rollback').catch(() => {});
+        })
+        .catch((error: unknown) => error);
+      expect(reason).toMatchObject({ code: 'KIT_TX_UNEXPECTED_ROLLBACK' });
+      expect((reason as Error).message).toMatch(
+        /was rolled back by the server: an error inside was swallowed \(.*UNIQUE/,
+      );
+      expect(await labels(single)).toEqual([]);
+      expect(await manager.run(() => manager.db('mark').pluck('id'))).toEqual([]);
+    });
+  });
+
   it('plain knex on the same pool keeps its busy_timeout', async () => {
     await add('a');
     await tm.run(() => add('b'));

@@ -12,6 +12,7 @@ describe('statements that end a transaction', () => {
     'select $tag$ ; not here $tag$; commit',
     "select E'it\\'s' ; commit",
     "select '\\'; commit",
+    "select name'\\'; commit; --'",
     "prepare transaction 'x'",
     'end',
   ])('PostgreSQL: %s', (sql) => expect(postgresEngine.endsTransaction(sql, true)).toBe(true));
