@@ -117,7 +117,6 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
     for (const [n, one] of alone.entries()) {
       // Its predecessor waits; or three in a row failed, and it is the broker that is down, not the message.
       if (blocked.has(orderOf(one)) || failures >= 3) {
-        blocked.add(orderOf(one));
         await store.release(token, [one.row], {
           delayMs: failures >= 3 ? settings.backoff.baseMs : 0,
           tried: false,
@@ -154,11 +153,12 @@ export function createOutboxRelay(tm: TransactionManager, options: OutboxRelayOp
       const tries = batch[0]!.message.attempt;
       const abandoned = tries >= settings.maxAttempts;
       const delayMs = abandoned ? undefined : waitAfter(tries);
-      rounds.wakeIn(delayMs ?? 0);
       await store.release(token, rows, {
         ...(delayMs !== undefined && { delayMs }),
         error: errorInfo(error).message,
       });
+      // Not before: a round that comes earlier than the row is due would leave it to the poll.
+      rounds.wakeIn(delayMs ?? 0);
       return abandoned ? 'abandoned' : 'waiting';
     }
     const durationMs = performance.now() - startedAt;

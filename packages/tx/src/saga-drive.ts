@@ -141,9 +141,8 @@ export function contextOf(drive: Drive, seq: number, phase: 'do' | 'undo', attem
 
 /** @internal */
 export function resultsOf(steps: readonly StepRecord[]): Record<string, unknown> {
-  const done = steps.filter(
-    ({ phase, status, result }) => phase === 'do' && status === 'done' && result !== undefined,
-  );
+  // Only what a step has done has a result.
+  const done = steps.filter(({ result }) => result !== undefined);
   return Object.fromEntries(done.map(({ name, result }) => [name, result]));
 }
 
