@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { monotonic } from './clock.js';
 import { DeadlineExceededError, NOT_SENT } from './errors.js';
-import { checkNumber } from './validate.js';
+import { checkNumber, complaint } from './validate.js';
 
 /** With less than this left, in ms, nothing is sent: the answer would come too late. */
 export const DEADLINE_FLOOR_MS = 5;
@@ -27,6 +27,7 @@ export interface TimeLimit {
  */
 export function runWithDeadline<T>(ms: number, fn: () => T): T {
   checkNumber('ms', ms, { atLeast: 0 });
+  if (typeof fn !== 'function') throw new TypeError(complaint('fn', 'a function', fn));
   const outer = store.getStore()?.endsAt ?? Number.POSITIVE_INFINITY;
   return store.run({ endsAt: Math.min(outer, monotonic() + ms) }, fn);
 }

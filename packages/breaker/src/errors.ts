@@ -182,5 +182,12 @@ function guard<E extends Error>(type: { prototype: E }, code: keyof typeof NAMES
   Object.defineProperty(type.prototype, brand, { value: true });
   Object.defineProperty(type.prototype, 'name', { value: NAMES[code], configurable: true, writable: true });
   if (cockatielMark !== undefined) Object.defineProperty(type.prototype, cockatielMark, { value: true });
-  return (value: unknown): value is E => typeof value === 'object' && value !== null && brand in value;
+  return (value: unknown): value is E => {
+    try {
+      return typeof value === 'object' && value !== null && brand in value;
+    } catch {
+      // A proxy that throws is no error of ours.
+      return false;
+    }
+  };
 }

@@ -16,7 +16,14 @@ import { type PipelinePartsOptions, makeParts } from './pipeline-parts.js';
 import { runThrough } from './pipeline-run.js';
 import type { TimedContext } from './timed-call.js';
 import { traceHeaders } from './trace-port.js';
-import { TIMER_MS, checkBoolean, checkFunction, checkOptionalNumber } from './validate.js';
+import {
+  TIMER_MS,
+  checkBoolean,
+  checkFunction,
+  checkObject,
+  checkOptionalNumber,
+  complaint,
+} from './validate.js';
 
 /** The part of `fetch` that the client uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -75,6 +82,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const parts = makeParts(options);
   const withFallback = checkFallback(options.fallback);
   const { url: base, authorization } = parseBaseUrl(options.baseUrl);
+  if (options.headers !== undefined && !Array.isArray(options.headers))
+    checkObject('headers', options.headers);
   const headers = new Headers(options.headers);
   if (authorization !== undefined && !headers.has('authorization'))
     headers.set('authorization', authorization);
@@ -83,6 +92,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const request = async (path: string, init: HttpRequestInit): Promise<Response> => {
     const { signal, throwOnStatus = true } = init;
     const timeoutMs = checkOptionalNumber('timeoutMs', init.timeoutMs, TIMER_MS);
+    if (init.headers !== undefined && !Array.isArray(init.headers)) checkObject('headers', init.headers);
+    if (signal && typeof signal.addEventListener !== 'function')
+      throw new TypeError(complaint('signal', 'an AbortSignal', signal));
     const prepared = prepareRequest(base, headers, path, init);
     let last: HttpStatusError | undefined;
     const call = {

@@ -58,7 +58,7 @@ const ID_SEGMENT = /^(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,})$/i;
 /** Splits credentials off a base URL: fetch refuses them and would quote them in its error. @internal */
 export function parseBaseUrl(value: string | URL): { url: URL; authorization: string | undefined } {
   if (!URL.canParse(String(value)) || !/^https?:$/.test(new URL(value).protocol))
-    throw new TypeError('baseUrl must be an absolute http(s) URL, got something else');
+    throw new TypeError(complaint('baseUrl', 'an absolute http(s) URL', withoutUser(value)));
   const url = new URL(value);
   const { username, password } = url;
   url.username = '';
@@ -67,6 +67,10 @@ export function parseBaseUrl(value: string | URL): { url: URL; authorization: st
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { url, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
+
+// It may hold credentials, which are to stand in no message.
+const withoutUser = (value: unknown): unknown =>
+  typeof value === 'string' && value.includes('@') ? '[hidden]' : value;
 
 /** @internal */
 export function prepareRequest(
@@ -80,8 +84,8 @@ export function prepareRequest(
   const headers = new Headers(defaultHeaders);
   for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
   const body = bodyOf(init, headers);
-  if (init.idempotencyKey)
-    headers.set('idempotency-key', init.idempotencyKey === true ? randomUUID() : init.idempotencyKey);
+  const key = idempotencyKeyOf(init.idempotencyKey);
+  if (key !== undefined) headers.set('idempotency-key', key);
   return {
     method,
     url,
@@ -93,6 +97,14 @@ export function prepareRequest(
     idempotent: IDEMPOTENT.has(method) || headers.has('idempotency-key'),
     replayable: !isStream(body),
   };
+}
+
+// An empty key, say of a variable that was not set, would make of a call that may be repeated one that may not, in silence.
+function idempotencyKeyOf(key: string | boolean | undefined): string | undefined {
+  if (key === undefined || key === false) return undefined;
+  if (key === true) return randomUUID();
+  if (typeof key === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(key)) return key;
+  throw new TypeError(complaint('idempotencyKey', 'true or a non-empty string of ASCII characters', key));
 }
 
 /** `path` is always below the base: a path from outside cannot lead to another host or part of it. */

@@ -10,6 +10,7 @@ import {
   createRetryBudget,
   createTimeout,
   fullJitter,
+  isBreakerOpenError,
   runWithDeadline,
 } from '../src/index.js';
 
@@ -136,7 +137,13 @@ table('createPipeline', createPipeline, [
 ]);
 table('createHttpClient', createHttpClient, [
   [{ name }, TypeError, 'baseUrl must be an absolute http(s) URL'],
-  [{ name, baseUrl: '/api' }, TypeError, 'baseUrl must be an absolute http(s) URL'],
+  [{ name, baseUrl: '/api' }, TypeError, 'baseUrl must be an absolute http(s) URL, got "/api"'],
+  [
+    { name, baseUrl: 'db://u:secret@x' },
+    TypeError,
+    'baseUrl must be an absolute http(s) URL, got "[hidden]"',
+  ],
+  [{ name, baseUrl: 'http://x', headers: 5 }, TypeError, 'headers must be an object, got 5'],
   [{ name, baseUrl: 'file:///etc' }, TypeError, 'baseUrl must be an absolute http(s) URL'],
   [{ name, baseUrl: 'http://x', fetch: 5 }, TypeError, 'fetch must be a function, got 5'],
   [{ name, baseUrl: 'http://x', traceHeaders: 'no' }, TypeError, 'traceHeaders must be a boolean, got "no"'],
@@ -150,12 +157,39 @@ table('runWithDeadline', (ms) => runWithDeadline(ms, () => 1), [
   [-1, RangeError, 'ms must be >= 0, got -1'],
   ['5', TypeError, 'ms must be >= 0, got "5"'],
 ]);
+table('runWithDeadline', (fn) => runWithDeadline(5, fn), [[7, TypeError, 'fn must be a function, got 7']]);
 
 describe('a request', () => {
   it('refuses a wrong timeoutMs and a path that is none', async () => {
     const client = createHttpClient({ name, baseUrl: 'http://127.0.0.1:1' });
     await expect(client.get('/x', { timeoutMs: 0 })).rejects.toThrow('timeoutMs must be > 0');
     await expect(client.get(7 as never)).rejects.toThrow('path must be a string, got 7');
+  });
+
+  it.each([
+    [{ idempotencyKey: '' }, 'idempotencyKey must be true or a non-empty string of ASCII characters, got ""'],
+    [{ idempotencyKey: 'a\r\nb' }, 'idempotencyKey must be true or a non-empty string of ASCII characters'],
+    [{ idempotencyKey: 7 }, 'idempotencyKey must be true or a non-empty string of ASCII characters, got 7'],
+    [{ signal: 5 }, 'signal must be an AbortSignal, got 5'],
+    [{ headers: 5 }, 'headers must be an object, got 5'],
+  ])('refuses %j', async (init, message) => {
+    let asked = 0;
+    const fetch = async () => ((asked += 1), new Response());
+    const client = createHttpClient({ name, baseUrl: 'http://partner', fetch });
+    await expect(client.post('/x', init as never)).rejects.toThrow(message);
+    expect(asked).toBe(0);
+  });
+
+  it('survives guards that are given a proxy which throws', () => {
+    const proxy = new Proxy(
+      {},
+      {
+        has: () => {
+          throw new Error('revoked');
+        },
+      },
+    );
+    expect(isBreakerOpenError(proxy)).toBe(false);
   });
 
   it('stays below its baseUrl, whatever the path says', async () => {

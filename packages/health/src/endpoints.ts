@@ -17,6 +17,9 @@ export interface ProbeAnswer {
   readonly body: string;
 }
 
+/** What a response's header has so far. */
+export type HeaderValue = number | string | readonly string[] | undefined;
+
 /** @internal */
 export const endpointPaths = (basePath: string): Readonly<Record<Endpoint, string>> =>
   Object.freeze({
@@ -38,6 +41,27 @@ export interface ProbeSources {
 
 /** @internal */
 export async function answerProbe(
+  endpoint: Endpoint,
+  req: IncomingMessage,
+  sources: ProbeSources,
+  vary: HeaderValue,
+): Promise<ProbeAnswer> {
+  const answer = await answerOf(endpoint, req, sources);
+  return answer.headers['vary'] !== undefined
+    ? { ...answer, headers: { ...answer.headers, vary: varyBy(vary, answer.headers['vary']) } }
+    : answer;
+}
+
+// Another middleware, CORS for one, may have put its own there.
+function varyBy(before: HeaderValue, name: string): string {
+  const names = Array.isArray(before) ? before.join(', ') : String(before ?? '');
+  if (names === '') return name;
+  return names.split(/\s*,\s*/).some((one) => one === '*' || one.toLowerCase() === name)
+    ? names
+    : `${names}, ${name}`;
+}
+
+async function answerOf(
   endpoint: Endpoint,
   req: IncomingMessage,
   sources: ProbeSources,

@@ -30,6 +30,8 @@ export function showsDetails(
   try {
     // A promise is truthy: an async rule would show everything to everybody.
     const answer: unknown = details(req);
+    // Nor may one that rejects end the process.
+    if (answer instanceof Promise) answer.catch(() => {});
     return answer === true;
   } catch {
     return false;
@@ -63,6 +65,9 @@ const forwardingHeaders = [
   'true-client-ip',
   'cf-connecting-ip',
   'fastly-client-ip',
+  'fly-client-ip',
+  'x-vercel-forwarded-for',
+  'x-nf-client-connection-ip',
   'x-cluster-client-ip',
   'x-appengine-user-ip',
   'x-azure-clientip',

@@ -29,7 +29,11 @@ export const healthPlugin: FastifyPluginAsync<HealthPluginOptions> = async (app,
       logLevel: 'warn',
       // Answered before a body is read: a POST is refused whatever it carries.
       onRequest: async (request, reply) => {
-        const { status, headers, body } = await health.answer(endpoint as Endpoint, request.raw);
+        const { status, headers, body } = await health.answer(
+          endpoint as Endpoint,
+          request.raw,
+          reply.getHeader('vary'),
+        );
         return reply.code(status).headers(headers).send(body);
       },
       handler: (_request, reply) => reply,

@@ -5,6 +5,7 @@ import {
   requireDelay,
   requireFunction,
   requireMethod,
+  requireObject,
   requireNumber,
   requireText,
   shown,
@@ -137,6 +138,7 @@ async function runHook([name, close]: CloseHook, timeoutMs: number): Promise<voi
 }
 
 function readShutdownOptions(options: GracefulShutdownOptions) {
+  requireObject('options', options);
   const { server, health, onClose = [], onError = writeToStderr, exit = exitProcess } = options;
   requireMethod('server', server, 'close');
   // HTTP/2 servers have sessions instead, which this does not know how to end.

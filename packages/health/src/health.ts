@@ -2,11 +2,25 @@ import type { IncomingMessage } from 'node:http';
 import { publishChecked, publishReadiness } from './channels.js';
 import type { Check } from './check.js';
 import { type CheckRunner, createCheckRunner, type Outcome } from './check-runner.js';
-import { answerProbe, type Endpoint, endpointPaths, type ProbeAnswer } from './endpoints.js';
+import {
+  answerProbe,
+  type Endpoint,
+  endpointPaths,
+  type HeaderValue,
+  type ProbeAnswer,
+} from './endpoints.js';
 import { type AddOptions, type HealthOptions, readGroups, readOptions, readTtl } from './options.js';
 import { isReadyBy } from './readiness.js';
 import { checkReport, healthReport, type HealthReport } from './report.js';
-import { requireBoolean, requireDelay, requireFunction, requireMethod, requireText, shown } from './rules.js';
+import {
+  requireBoolean,
+  requireDelay,
+  requireFunction,
+  requireMethod,
+  requireObject,
+  requireText,
+  shown,
+} from './rules.js';
 import { createStartupLatch } from './startup.js';
 
 /** Which checks a report is about. */
@@ -33,8 +47,8 @@ export interface Health {
   isReady(): boolean;
   /** Makes the service not ready for good; liveness stays. `gracefulShutdown` calls it. */
   beginShutdown(): void;
-  /** The answer of an endpoint for one request, for adapters. */
-  answer(endpoint: Endpoint, req: IncomingMessage): Promise<ProbeAnswer>;
+  /** The answer of an endpoint for one request, for adapters; `vary` is what the response's header of that name has so far. */
+  answer(endpoint: Endpoint, req: IncomingMessage, vary?: HeaderValue): Promise<ProbeAnswer>;
   /** Ends every timer and listener; results stay readable. */
   close(): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -136,6 +150,7 @@ export function createHealth(options: HealthOptions = {}): Health {
       const name = requireText('check.name', check.name);
       requireMethod('check', check, 'check');
       if (members.has(name)) throw new TypeError(`check.name must be unique, got ${shown(name)} twice`);
+      requireObject('options', addOptions);
       const ttlMs = addOptions.ttlMs === undefined ? settings.ttlMs : readTtl(addOptions.ttlMs);
       const runner = createCheckRunner(check, {
         timeoutMs: requireDelay('timeoutMs', addOptions.timeoutMs ?? check.timeoutMs ?? settings.timeoutMs),
@@ -184,7 +199,7 @@ export function createHealth(options: HealthOptions = {}): Health {
       isShuttingDown = true;
       noteReadiness();
     },
-    answer: (endpoint, req) => answerProbe(endpoint, req, { health, settings, startup }),
+    answer: (endpoint, req, vary) => answerProbe(endpoint, req, { health, settings, startup }, vary),
     close() {
       if (isClosed) return;
       isClosed = true;

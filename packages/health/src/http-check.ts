@@ -1,6 +1,6 @@
 import type { Check } from './check.js';
 import { failureMessage } from './failure-message.js';
-import { requireDelay, requireText, shown } from './rules.js';
+import { requireDelay, requireObject, requireText, shown } from './rules.js';
 
 /** Carried by the requests of `httpCheck`: who gets it answers for itself only, so two services never chase each other. */
 export const depthHeader = 'x-kit-health-depth';
@@ -28,6 +28,7 @@ export interface HttpCheckOptions {
  * ```
  */
 export function httpCheck(options: HttpCheckOptions): Check {
+  requireObject('options', options);
   const name = requireText('name', options.name);
   const url = readUrl(options.url);
   const timeoutMs = requireDelay('timeoutMs', options.timeoutMs ?? 5_000);

@@ -59,7 +59,11 @@ export class HealthModule implements NestModule {
     const adapter = this.#host.httpAdapter;
     for (const [endpoint, path] of Object.entries(this.#health.paths)) {
       adapter.all(path, async (req: AnyRequest, res: object) => {
-        const { status, headers, body } = await this.#health.answer(endpoint as Endpoint, req.raw ?? req);
+        const { status, headers, body } = await this.#health.answer(
+          endpoint as Endpoint,
+          req.raw ?? req,
+          adapter.getHeader(res, 'vary'),
+        );
         for (const [name, value] of Object.entries(headers)) adapter.setHeader(res, name, value);
         adapter.reply(res, body, status);
       });

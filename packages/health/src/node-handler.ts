@@ -38,7 +38,7 @@ export async function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  const { status, headers, body } = await health.answer(endpoint, req);
+  const { status, headers, body } = await health.answer(endpoint, req, res.getHeader('vary'));
   // The caller may have given up while a check ran.
   if (res.headersSent || res.destroyed) return;
   res.statusCode = status;

@@ -29,6 +29,12 @@ export const requireDelay = (option: string, value: unknown): number =>
   requireNumber(option, value, { above: 0, max: longestTimerMs });
 
 /** @internal */
+export function requireObject(option: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${option} must be an object, got ${shown(value)}`);
+}
+
+/** @internal */
 export function requireFunction(option: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${option} must be a function, got ${shown(value)}`);
 }

@@ -27,8 +27,19 @@ const adapters: Record<string, (health: Health) => Promise<Served>> = {
       },
     };
   },
-  express: (health) => startExpress((app) => void app.use(healthRoutes({ health }))),
-  fastify: (health) => startFastify((app) => app.register(healthPlugin, { health })),
+  express: (health) =>
+    startExpress((app) => {
+      app.use((_req, res, next) => {
+        res.vary('Origin');
+        next();
+      });
+      app.use(healthRoutes({ health }));
+    }),
+  fastify: (health) =>
+    startFastify((app) => {
+      app.addHook('onRequest', async (_request, reply) => void reply.header('vary', 'Origin'));
+      return app.register(healthPlugin, { health });
+    }),
   'nest on express': (health) =>
     startNest(
       { module: class AppModule {}, imports: [HealthModule.forRoot({ health })] },
@@ -46,7 +57,7 @@ const adapters: Record<string, (health: Health) => Promise<Served>> = {
     ),
 };
 
-describe.each(Object.entries(adapters))('the endpoints on %s', (_name, serve) => {
+describe.each(Object.entries(adapters))('the endpoints on %s', (name, serve) => {
   const open: { close(): unknown }[] = [];
   afterEach(async () => {
     for (const one of open.splice(0)) await one.close();
@@ -134,6 +145,12 @@ describe.each(Object.entries(adapters))('the endpoints on %s', (_name, serve) =>
     expect(await statusOf(`${url}/health/ready`)).toBe(200);
     health.beginShutdown();
     expect(await statusOf(`${url}/health/startup`)).toBe(200);
+  });
+
+  it('varies by Accept, and by what other middleware varies by', async () => {
+    const { url } = await start();
+    const varies = (await fetch(`${url}/health`)).headers.get('vary');
+    expect(varies).toBe(['express', 'fastify'].includes(name) ? 'Origin, accept' : 'accept');
   });
 
   it('takes a query string, HEAD and OPTIONS, and refuses other methods', async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createHealth, type HealthOptions } from '../src/index.js';
 
 const requestFrom = (remoteAddress: string | undefined, headers: Record<string, string> = {}) =>
@@ -56,6 +56,7 @@ describe('details by default', () => {
     'x-forwarded-host',
     'cf-connecting-ip',
     'true-client-ip',
+    'fly-client-ip',
   ])('are not shown to a loopback caller whose request carries %s', async (header) => {
     expect(await bodyFor(requestFrom('127.0.0.1', { [header]: '127.0.0.1' }))).not.toContain(details);
     expect(await bodyFor(requestFrom('127.0.0.1', { [header]: '' }))).not.toContain(details);
@@ -93,6 +94,21 @@ describe('the details option', () => {
     expect(await bodyFor(requestFrom('127.0.0.1'), { details: throwing })).not.toContain(details);
     const later = (async () => true) as unknown as () => boolean;
     expect(await bodyFor(requestFrom('127.0.0.1'), { details: later })).not.toContain(details);
+  });
+
+  it('does not end the process with a promise that rejects', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const rejecting = (async () => {
+        throw new Error('no directory');
+      }) as unknown as () => boolean;
+      expect(await bodyFor(requestFrom('127.0.0.1'), { details: rejecting })).not.toContain(details);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
   });
 });
 

@@ -2,7 +2,7 @@ import { recordChannels } from 'kit-tooling/channels';
 import { createClock } from 'kit-tooling/clock';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createHealth, type HealthReport } from '../src/index.js';
+import { createHealth, gracefulShutdown, type HealthReport, httpCheck } from '../src/index.js';
 import { fakeCheck, healthWith } from './fakes.js';
 
 describe('health.report', () => {
@@ -257,6 +257,11 @@ describe('wrong input to createHealth and add', () => {
 
   it('rejects options that are no object and a startup that is no function', () => {
     expect(() => createHealth(null as never)).toThrow('options must be an object, got null');
+    expect(() => createHealth().add(fakeCheck('db').check, null as never)).toThrow(
+      'options must be an object, got null',
+    );
+    expect(() => httpCheck(undefined as never)).toThrow('options must be an object, got undefined');
+    expect(() => gracefulShutdown(undefined as never)).toThrow('options must be an object, got undefined');
     expect(() => createHealth().startup('migrate' as never)).toThrow('startup must be a function');
   });
 

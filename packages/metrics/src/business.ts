@@ -37,6 +37,7 @@ export function createBusiness(instruments: Instruments, seeUser: SeeUser): Busi
   };
   return {
     async track(operation, fn) {
+      if (typeof fn !== 'function') throw new TypeError(`fn must be a function, got ${String(fn)}`);
       const startedAt = performance.now();
       let result;
       try {

@@ -33,19 +33,23 @@ export type ExpressRouteOf = (req: IncomingMessage, status: number) => string | 
 
 /**
  * `req.baseUrl` holds real ids and is gone once an error leaves its router; `req.route` stays. So the way
- * from the app down to that route is looked up in the routers' own layers, once a route.
+ * from the app down to that route is looked up in the routers' own layers, once a route and app: a router may be
+ * mounted in an app and in one that is mounted in it.
  */
 export function createExpressRoutes(): ExpressRouteOf {
-  const known = new WeakMap<Route, string>();
+  const known = new WeakMap<ExpressApp, WeakMap<Route, string>>();
   return (req, status) => {
     const { route, app, originalUrl } = req as ExpressRequest;
     if (!route) return undefined;
     // A handler for "everything" that answers 404 is a not-found page, not a route (Nest's, for one).
     if (status === 404 && isCatchAll(route.path)) return undefined;
-    const found = known.get(route);
+    const found = app && known.get(app)?.get(route);
     if (found !== undefined) return found;
     const { template, isConstant } = resolve(route, app, pathOf(originalUrl ?? req.url ?? '/'));
-    if (isConstant) known.set(route, template);
+    if (isConstant && app) {
+      const ofApp = known.get(app) ?? new WeakMap<Route, string>();
+      known.set(app, ofApp.set(route, template));
+    }
     return template;
   };
 }

@@ -37,7 +37,7 @@ export interface PageSource {
 export function createHandler(source: PageSource, options: HandlerOptions = {}): MetricsHandler {
   const { authorize } = options;
   if (authorize !== undefined && typeof authorize !== 'function') {
-    throw new TypeError('authorize must be a function (req) => boolean');
+    throw new TypeError(`authorize must be a function (req) => boolean, got ${String(authorize)}`);
   }
   const cacheMs = checkNumber('cacheMs', options.cacheMs ?? 1_000, 0, 3_600_000);
   const collectTimeoutMs = checkNumber('collectTimeoutMs', options.collectTimeoutMs ?? 2_000, 1, 600_000);
@@ -65,7 +65,7 @@ export function createHandler(source: PageSource, options: HandlerOptions = {}):
       res.setHeader('Content-Type', contentTypes[page.format]);
       res.setHeader('Content-Length', page.bytes);
       res.setHeader('Cache-Control', 'no-store');
-      res.setHeader('Vary', 'Accept');
+      addVary(res);
       if (req.method === 'HEAD') res.end();
       else await writer.write(page, res);
     } catch (error) {
@@ -74,6 +74,13 @@ export function createHandler(source: PageSource, options: HandlerOptions = {}):
       else end(res, 500);
     }
   };
+}
+
+// Another middleware, CORS for one, may have put its own there.
+function addVary(res: ServerResponse): void {
+  const before = [res.getHeader('vary') ?? []].flat().join(', ');
+  if (/(^|,)\s*(\*|accept)\s*(,|$)/i.test(before)) return;
+  res.setHeader('Vary', before === '' ? 'Accept' : `${before}, Accept`);
 }
 
 /** One page a format, written once for all who ask while it is fresh or being written. */

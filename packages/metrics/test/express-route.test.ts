@@ -81,6 +81,22 @@ describe.each([
     expect(found).toEqual(['/a/:x', '/b/:x', '/b/:x']);
   });
 
+  it('tell a router in a sub-app from the same router in the app', async () => {
+    const found = await templatesOf(
+      lib,
+      (app, { Router }) => {
+        const shared = Router();
+        shared.get('/:id', ok);
+        const admin = lib();
+        admin.use('/things', shared);
+        app.use('/admin', admin);
+        app.use('/things', shared);
+      },
+      ['/admin/things/1', '/things/2', '/admin/things/3'],
+    );
+    expect(found).toEqual(['/admin/things/:id', '/things/:id', '/admin/things/:id']);
+  });
+
   it('include the mount path of a sub-app', async () => {
     const found = await templatesOf(
       lib,

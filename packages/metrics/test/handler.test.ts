@@ -1,4 +1,6 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -45,6 +47,28 @@ describe('negotiation', () => {
 describe('the handler', () => {
   let served: Served | undefined;
   afterEach(() => served?.close());
+
+  it.each([
+    [undefined, 'Accept'],
+    ['Origin', 'Origin, Accept'],
+    [['Origin', 'Cookie'], 'Origin, Cookie, Accept'],
+    ['Origin, accept', 'Origin, accept'],
+    ['*', '*'],
+  ])('varies by Accept beside %j', async (before, varies) => {
+    const handle = newMetrics().handler();
+    const server = createServer((req, res) => {
+      if (before !== undefined) res.setHeader('Vary', before);
+      void handle(req, res);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      expect(answer.headers.get('vary')).toBe(varies);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
 
   it('serves text 0.0.4 and OpenMetrics 1.0 with their content types, turn by turn', async () => {
     const metrics = newMetrics();

@@ -182,6 +182,12 @@ export const isIdempotencyInProgressError = guardFor<IdempotencyInProgressError>
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- each caller names the class it guards
 function guardFor<E extends Error>(name: string): (error: unknown) => error is E {
-  return (error): error is E =>
-    typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === name;
+  return (error): error is E => {
+    try {
+      return typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === name;
+    } catch {
+      // A proxy that throws is no error of ours.
+      return false;
+    }
+  };
 }
