@@ -103,7 +103,7 @@ export function prepareRequest(
 function idempotencyKeyOf(key: string | boolean | undefined): string | undefined {
   if (key === undefined || key === false) return undefined;
   if (key === true) return randomUUID();
-  if (typeof key === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(key)) return key;
+  if (typeof key === 'string' && /^[\x20-\x7e]+$/.test(key) && key.trim() !== '') return key;
   throw new TypeError(complaint('idempotencyKey', 'true or a non-empty string of ASCII characters', key));
 }
 
