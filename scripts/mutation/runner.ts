@@ -12,8 +12,9 @@ import {
 import type { TestOutcome, TimedTest } from './protocol.ts';
 import { WarmWorker } from './warm-worker.ts';
 
-/** A test hangs when it takes ten times as long as without a mutant, and longer than this. */
+/** A test hangs when it takes ten times as long as without a mutant, but at least and at most so much longer. */
 const shortestLimitMs = 2_000;
+const longestDelayMs = 15_000;
 /** What one mutant may cost: the dearest tests are left out when there are more. That can only lower the score. */
 const budgetMs = 20_000;
 /** How many of the tests that killed last go first: the mutants of a function follow each other, and die by the same. */
@@ -114,7 +115,7 @@ class WarmRunner implements TestRunner {
     let spentMs = 0;
     return ids
       .toSorted((one, other) => rankOf(one) - rankOf(other) || durationOf(one) - durationOf(other))
-      .map((id) => ({ id, limitMs: Math.max(shortestLimitMs, 10 * durationOf(id)) }))
+      .map((id) => ({ id, limitMs: limitOf(durationOf(id)) }))
       .filter(({ id }, index) => (spentMs += durationOf(id)) <= budgetMs || index === 0);
   }
 
@@ -123,6 +124,10 @@ class WarmRunner implements TestRunner {
     await this.#worker.start();
     this.#isFresh = true;
   }
+}
+
+function limitOf(durationMs: number): number {
+  return Math.max(shortestLimitMs, Math.min(10 * durationMs, durationMs + longestDelayMs));
 }
 
 export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'warm-vitest', WarmRunner)];

@@ -72,18 +72,9 @@ export async function setSavepoint(scope: Scope): Promise<void> {
 /** Whether the savepoint's work is kept; if it is not, it is undone. */
 export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean> {
   const { physical, level, label } = scope;
-  let kept = keep && physical.engine.truth(physical.connection) !== 'aborted';
+  const kept = keep && physical.engine.truth(physical.connection) !== 'aborted';
   const ending = physical.gate.close(level, scope, async () => {
-    if (kept) {
-      try {
-        await execute(physical.client, physical.connection, `RELEASE SAVEPOINT ${label}`);
-        return;
-      } catch (error) {
-        level.firstFailure ??= { error };
-        kept = false;
-      }
-    }
-    await sendOwn(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
+    if (!kept) await sendOwn(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
     await sendOwn(physical, level, `RELEASE SAVEPOINT ${label}`);
   });
   try {

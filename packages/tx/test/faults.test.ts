@@ -43,6 +43,9 @@ describe.each(engines)('the faults of plain knex on %s', (engine) => {
         );
         expect(isUnexpectedRollbackError(reason)).toBe(true);
         expect((reason as { cause: { code: string } }).cause.code).toBe('42P01');
+        expect((reason as Error).message).toMatch(
+          /was rolled back although its function returned: an error inside was swallowed \(.*nowhere/,
+        );
         expect(await labels(knex)).toEqual([]);
       });
     });
