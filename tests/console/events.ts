@@ -20,7 +20,7 @@ export async function readEvents(url: string, cookie: string, lastEventId?: stri
   const abort = new AbortController();
   const response = await fetch(`${url}/admin/console/events`, {
     headers: { cookie, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
-    signal: AbortSignal.any([abort.signal, AbortSignal.timeout(30_000)]),
+    signal: AbortSignal.any([abort.signal, AbortSignal.timeout(150_000)]),
     redirect: 'manual',
   });
   const seen: ServerEvent[] = [];

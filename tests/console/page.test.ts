@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser, logIn, openPage, type WatchedPage } from './browser.ts';
 import { type Mount, sagasOf, type Started, startConsole, stuckSaga, token } from './server.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let browser: Browser;
 let started: Started | undefined;
@@ -205,7 +203,7 @@ describe.runIf(hasBrowser())('without a mouse', () => {
     const before = round;
     const shown = async () =>
       Number(/round (\d+)/.exec((await page.locator('#panel-health').textContent())!)?.[1] ?? 0);
-    await expect.poll(shown, { timeout: 15_000 }).toBeGreaterThan(before + 5);
+    await expect.poll(shown).toBeGreaterThan(before + 5);
     expect(await focused(page)).toBe('Resolve create-payment saga-1');
   });
 });

@@ -3,9 +3,15 @@ import { hasSubscribers } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type EventReader, readEvents } from './events.ts';
 import { ask, mounts, postForm, sagasOf, type Started, startConsole, stuckSaga, visit } from './server.ts';
+
+// vitest starts its workers without --expose-gc.
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 let started: Started | undefined;
 const readers: EventReader[] = [];
@@ -99,8 +105,9 @@ describe('a stream', () => {
     async (lastEventId) => {
       const { cookie } = await start();
       const stream = await read(cookie, lastEventId);
-      await stream.next('errors');
-      expect(stream.seen.map(({ event }) => event)).toContain('health');
+      await until(() =>
+        ['errors', 'health'].every((name) => stream.seen.some(({ event }) => event === name)),
+      );
     },
   );
 
@@ -152,12 +159,10 @@ describe('a stream', () => {
       server,
       health,
       readyDelayMs: 0,
-      drainTimeoutMs: 20_000,
       exit: (code) => codes.push(code),
     });
-    const startedAt = Date.now();
+    // A stream that kept it would be cut off, and the code another one.
     expect(await shutdown()).toBe(0);
-    expect(Date.now() - startedAt).toBeLessThan(10_000);
     expect((await stream.next('bye')).data).toEqual({ reason: 'shutdown' });
     await expect(fetch(url)).rejects.toThrow();
   });
@@ -195,8 +200,10 @@ describe('a stream', () => {
     const deaf = (await open()).pause();
     const awake = (await open()).resume();
     await until(() => console.streams === 2);
+    collectGarbage();
     const before = process.memoryUsage().arrayBuffers;
     await until(() => console.streams === 1);
+    collectGarbage();
     // A picture is 2 MB; what piled up for the deaf one must be nearer to one of them than to all that were sent.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(60_000_000);
     const read = awake.bytesRead;
@@ -204,7 +211,7 @@ describe('a stream', () => {
     expect(console.streams).toBe(1);
     deaf.destroy();
     awake.destroy();
-  }, 60_000);
+  });
 });
 
 describe('a port that fails', () => {
@@ -242,7 +249,7 @@ describe('a port that fails', () => {
       failed.data.error ?? (await stream.next(panel, ({ error }) => error !== undefined)).data.error;
     expect(shown.length).toBeGreaterThan(0);
     const other = panel === 'errors' ? 'breakers' : 'errors';
-    expect(stream.seen.find(({ event }) => event === other)?.data.data).toBeDefined();
+    await until(() => stream.seen.some(({ event, data }) => event === other && data.data !== undefined));
   });
 
   it('is told to the service once, not every second, and comes back by itself', async () => {
@@ -326,9 +333,9 @@ describe('while nobody looks', () => {
 });
 
 async function until(isIt: () => boolean): Promise<void> {
-  const deadline = Date.now() + 25_000;
+  const deadline = Date.now() + 90_000;
   while (!isIt()) {
-    if (Date.now() > deadline) throw new Error('it did not happen within 25 s');
+    if (Date.now() > deadline) throw new Error('it did not happen within 90 s');
     await delay(20);
   }
 }

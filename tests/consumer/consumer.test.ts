@@ -21,7 +21,7 @@ beforeAll(async () => {
   const turbo = join(root, 'node_modules/.bin/turbo');
   await run(turbo, ['run', 'build', '--filter=./packages/*', '--output-logs=errors-only'], { cwd: root });
   tarballs = Object.fromEntries(await Promise.all(packages.map(async (name) => [name, await pack(name)])));
-}, 300_000);
+}, 600_000);
 afterAll(() => rmSync(outside, { recursive: true, force: true }));
 
 async function pack(name: string): Promise<string> {
@@ -50,11 +50,11 @@ async function install(fixture: string): Promise<string> {
 async function execute(folder: string, ...args: string[]): Promise<string> {
   // Under vitest NODE_OPTIONS and NODE_ENV say things that a user's project would not.
   const { NODE_OPTIONS: _options, NODE_ENV: _env, VITEST: _vitest, ...env } = process.env;
-  const { stdout, stderr } = await run(process.execPath, args, { cwd: folder, env, timeout: 60_000 });
+  const { stdout, stderr } = await run(process.execPath, args, { cwd: folder, env, timeout: 300_000 });
   return stdout + stderr;
 }
 
-describe.concurrent('the packed packages in a project that is not ours', { timeout: 240_000 }, () => {
+describe.concurrent('the packed packages in a project that is not ours', { timeout: 600_000 }, () => {
   it('load in ESM and CommonJS with no framework installed', async () => {
     const folder = await install('core-only');
     expect(readdirSync(join(folder, 'node_modules'))).not.toContain('express');

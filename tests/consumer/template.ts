@@ -46,12 +46,15 @@ export async function proveTemplate(outside: string, tarballs: Record<string, st
       CHANNEL_URL: `http://127.0.0.1:${CHANNEL_PORT}`,
       RISK_URL: `http://127.0.0.1:${RISK_PORT}`,
       SHUTDOWN_DELAY_MS: '0',
+      // Other projects are installed and compiled meanwhile.
+      PARTNER_TIMEOUT_MS: '30000',
+      REQUEST_DEADLINE_MS: '100000',
       ADMIN_TOKEN: 'the-token-of-the-first-day',
     },
     stdio: 'ignore',
   });
   try {
-    await partners.waitFor(/risk-service listens/, 60_000);
+    await partners.waitFor(/risk-service listens/, 150_000);
     await untilReady(`http://127.0.0.1:${PAYMENT_PORT}`);
     const paid = await fetch(`http://127.0.0.1:${PAYMENT_PORT}/v1/payments`, {
       method: 'POST',
@@ -143,7 +146,7 @@ async function untilReady(url: string): Promise<void> {
       () => false,
     );
     if (isReady) return;
-    if (attempt === 300) throw new Error(`${url} is not ready after 30 s`);
+    if (attempt === 1_500) throw new Error(`${url} is not ready after 150 s`);
     await delay(100);
   }
 }

@@ -135,7 +135,7 @@ describe('the channels of the architecture page', () => {
     expect((await sagas.start(saga, { ok: true, undo: true })).status).toBe('completed');
     expect((await sagas.start(saga, { ok: false, undo: true })).status).toBe('compensated');
     const parked = await sagas.start(saga, { ok: false, undo: false });
-    await expect.poll(async () => (await sagas.get(parked.id))?.status, { timeout: 10_000 }).toBe('stuck');
+    await expect.poll(async () => (await sagas.get(parked.id))?.status).toBe('stuck');
     await sagas.close();
     for (const channel of ['saga-step', 'saga-settled', 'saga-stuck']) expectDocumented(`kit:tx:${channel}`);
   });
@@ -147,10 +147,8 @@ describe('the channels of the architecture page', () => {
       await outbox.add('payments', { id: 1 });
     });
     const relay = createOutboxRelay(tm, { publish: async () => {}, pollMs: 20 });
-    await expect
-      .poll(() => eventsOf('kit:tx:outbox-published').length, { timeout: 10_000 })
-      .toBeGreaterThan(0);
-    await expect.poll(() => eventsOf('kit:tx:outbox-backlog').length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => eventsOf('kit:tx:outbox-published').length).toBeGreaterThan(0);
+    await expect.poll(() => eventsOf('kit:tx:outbox-backlog').length).toBeGreaterThan(0);
     await relay.close();
     for (const channel of ['outbox-published', 'outbox-backlog']) expectDocumented(`kit:tx:${channel}`);
   });

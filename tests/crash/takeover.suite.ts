@@ -13,7 +13,7 @@ describe.each(engines)('instances on %s', (engine) => {
     { timeout: 300_000 },
     async () => {
       // The partner takes its time: enough to stop the caller in the middle.
-      world = await createWorld(engine, 4_000);
+      world = await createWorld(engine, 8_000);
       const frozen = await world.instance({ POLL: '600000' });
       const paying = frozen.pay({ id: 'p', amount: 100, chargeFault: 'slow' });
       const outcome = paying.then(

@@ -65,7 +65,7 @@ export function runSteps(folder: string, args: Record<string, string>): void {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', step], {
       cwd: folder,
       encoding: 'utf8',
-      timeout: 120_000,
+      timeout: 600_000,
       env: { ...cleanEnvironment(), ...environmentIn(build!), ...args },
     });
     if (status !== 0) throw new Error(`${step}\n${stdout.slice(-3_000)}${stderr.slice(-3_000)}`);

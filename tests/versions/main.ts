@@ -86,7 +86,7 @@ async function proveColumn(column: Column, failures: string[]): Promise<boolean[
       await run(onSqlite ? nodeForSqlite : node, args, {
         cwd: folder,
         env: { ...env, ...own },
-        timeout: 60_000,
+        timeout: 300_000,
         maxBuffer: 64 * 1024 * 1024,
       });
       passed.push(true);

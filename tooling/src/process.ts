@@ -21,7 +21,10 @@ export interface RunningChild {
   readonly process: ChildProcess;
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the text so far once stdout or stderr matches; rejects when the child ends without it. */
+  /**
+   * Resolves with the text so far once stdout or stderr matches; rejects when the child ends without it, or after
+   * `timeoutMs`, 60 s unless said otherwise.
+   */
   waitFor(pattern: RegExp | string, timeoutMs?: number): Promise<string>;
   signal(signal: NodeJS.Signals): void;
   /** Exit code, or the signal that ended it. */
@@ -80,7 +83,7 @@ export function runChild(file: string | URL, options: ChildOptions = {}): Runnin
     },
     exited,
     signal: (signal) => void child.kill(signal),
-    waitFor: (pattern, timeoutMs = 15_000) =>
+    waitFor: (pattern, timeoutMs = 60_000) =>
       new Promise((resolve, reject) => {
         const settle = (error?: Error) => {
           clearTimeout(timer);

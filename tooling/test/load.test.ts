@@ -10,7 +10,7 @@ const main = new URL('../src/load/main.ts', import.meta.url);
 describe('npm run load', () => {
   it('starts a platform, drives it, and prints a table that states targets and machine', async () => {
     const child = runChild(main, {
-      args: ['--duration', '1', '--rate', '20', '--warmup', '0'],
+      args: ['--duration', '1', '--rate', '5', '--warmup', '0'],
       env: { PAYMENT_PORT: '1', USER_PORT: '1' },
     });
     // 1 where a loaded machine misses a target.
@@ -35,7 +35,7 @@ describe('npm run load', () => {
       expect(row[12]).toMatch(/^(met|missed): /);
     }
     expect(child.stdout).toContain(`${availableParallelism()} × `);
-  }, 120_000);
+  });
 
   it('refuses what is no sensible number, by name', async () => {
     const wrong = { '--rate': '0', '--duration': '1e9', '--connections': 'many', '--warmup': '-1' };
@@ -69,8 +69,8 @@ describe('the load', () => {
     });
     server.close();
     expect(failed).toBe(0);
-    expect(latencies.length).toBeGreaterThanOrEqual(40);
+    expect(latencies.length).toBeGreaterThanOrEqual(20);
     const tenths = new Set(arrivals.map((at) => Math.floor((at - arrivals[0]!) / 100) % 10));
     expect(tenths.size).toBeGreaterThan(5);
-  }, 30_000);
+  });
 });

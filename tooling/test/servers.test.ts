@@ -21,8 +21,8 @@ const engines: Engine[] = [
     async ask(server) {
       const client = new pg.Client({
         connectionString: server.url,
-        connectionTimeoutMillis: 700,
-        query_timeout: 700,
+        connectionTimeoutMillis: 3_000,
+        query_timeout: 3_000,
       });
       client.on('error', () => {});
       try {
@@ -38,7 +38,7 @@ const engines: Engine[] = [
     available: hasServer('mariadb'),
     start: () => startMariaDb({ settings: { 'max-connections': '17' } }),
     async ask(server) {
-      const connection = await mysql.createConnection({ uri: server.url, connectTimeout: 700 });
+      const connection = await mysql.createConnection({ uri: server.url, connectTimeout: 3_000 });
       const [rows] = await connection.query('SELECT @@max_connections AS n');
       connection.destroy();
       return String((rows as { n: number }[])[0]!.n);
@@ -53,7 +53,7 @@ const engines: Engine[] = [
         port: server.port,
         lazyConnect: true,
         retryStrategy: () => null,
-        commandTimeout: 700,
+        commandTimeout: 3_000,
       });
       redis.on('error', () => {});
       try {

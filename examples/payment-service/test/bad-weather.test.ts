@@ -8,7 +8,7 @@ describe('a database that goes away', () => {
   let platform: Platform;
   beforeAll(async () => {
     database = await startPostgres();
-    platform = await startPlatform({ DATABASE_URL: database.url, SAGA_LEASE_MS: '1000' });
+    platform = await startPlatform({ DATABASE_URL: database.url, SAGA_LEASE_MS: '2000' });
   });
   afterAll(async () => {
     await platform?.stop();

@@ -79,7 +79,7 @@ describe('a page of any other origin', () => {
     } finally {
       await closed.stop();
     }
-  }, 60_000);
+  });
 });
 
 describe('an answer', () => {

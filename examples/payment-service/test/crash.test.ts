@@ -11,7 +11,7 @@ describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
     platform = await startPlatform({
       DATABASE_URL: database.url,
       REDIS_URL: database.redisUrl,
-      SAGA_LEASE_MS: '1000',
+      SAGA_LEASE_MS: '2000',
     });
   });
   afterAll(async () => {
@@ -22,7 +22,7 @@ describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
   it.each(['risk', 'order', 'channel'] as const)(
     'in the middle of the call to %s finishes the payment',
     async (name) => {
-      await platform.breakPartner(name, { latencyMs: 600, afterEffect: true });
+      await platform.breakPartner(name, { latencyMs: 5_000, afterEffect: true });
       const key = randomUUID();
       const before = (await platform.effects(name)).length;
       const lost = platform.pay({ customerId: `killed-at-${name}` }, key).catch(() => 'the connection broke');
@@ -48,7 +48,7 @@ describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
 
   it('in the middle of a refund gives the money back once', async () => {
     const { body: paid } = await platform.pay({ amount: 900 });
-    await platform.breakPartner('channel', { latencyMs: 600, afterEffect: true });
+    await platform.breakPartner('channel', { latencyMs: 5_000, afterEffect: true });
     const lost = platform
       .request(`/v1/payments/${paid.id}/refunds`, {
         json: { amount: 900 },

@@ -42,14 +42,14 @@ it('goes to partners with the deadline and the idempotency key of the call, a ne
   }).listen(0, '127.0.0.1');
   await once(partner, 'listening');
   const { port } = partner.address() as { port: number };
-  const other = await startPlatform({ RISK_URL: `http://127.0.0.1:${port}`, PARTNER_TIMEOUT_MS: '1500' });
+  const other = await startPlatform({ RISK_URL: `http://127.0.0.1:${port}`, PARTNER_TIMEOUT_MS: '20000' });
   try {
     const paid = await other.pay();
     expect(paid.status).toBe(201);
     const [first, second] = seen as [IncomingHttpHeaders, IncomingHttpHeaders];
     expect(first['idempotency-key']).toContain(paid.body.id);
     expect(second['idempotency-key']).toBe(first['idempotency-key']);
-    expect(Number(first['x-request-timeout-ms'])).toBeLessThanOrEqual(1_500);
+    expect(Number(first['x-request-timeout-ms'])).toBeLessThanOrEqual(20_000);
     const [trace, span] = String(first.traceparent).split('-').slice(1);
     expect(trace).toMatch(new RegExp(`${paid.headers.get('x-trace-id')}$`));
     expect(String(second.traceparent)).toContain(trace);
@@ -94,4 +94,4 @@ it('has a deadline that shrinks on the way, and the answer comes when it is over
     partner.closeAllConnections();
     partner.close();
   }
-}, 60_000);
+});

@@ -78,7 +78,9 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
     ADMIN_TOKEN: adminToken,
     LOG_CONSOLE: 'json',
     SHUTDOWN_DELAY_MS: '0',
-    PARTNER_TIMEOUT_MS: '1000',
+    // Nothing here is timed out for being slow, unless a test wants that.
+    PARTNER_TIMEOUT_MS: '10000',
+    REQUEST_DEADLINE_MS: '60000',
     TRUSTED_PROXIES: '',
     ...env,
   };
@@ -177,7 +179,7 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
 export async function eventually<T>(
   ask: () => Promise<T>,
   isIt: (value: T) => boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 90_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -191,7 +193,7 @@ export async function eventually<T>(
 async function untilReady(url: string, child: RunningChild): Promise<void> {
   let hasEnded = false;
   void child.exited.then(() => (hasEnded = true));
-  const deadline = Date.now() + 45_000;
+  const deadline = Date.now() + 150_000;
   for (;;) {
     const isReady = await fetch(`${url}/health/ready`).then(
       async (response) => {

@@ -36,7 +36,7 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
       interval: '1s',
     });
     await putTrafficOn(platform, database.url);
-  }, 120_000);
+  });
   afterAll(async () => {
     await prometheus?.stop();
     await platform?.stop();
@@ -50,10 +50,14 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
   };
 
   it('scrapes the service without a complaint', async () => {
-    const { activeTargets } = await prometheus.api<{
-      activeTargets: { health: string; lastError: string }[];
-    }>('targets');
-    expect(activeTargets).toMatchObject([{ health: 'up', lastError: '' }]);
+    const targets = async () => {
+      const { activeTargets } = await prometheus.api<{
+        activeTargets: { health: string; lastError: string }[];
+      }>('targets');
+      return activeTargets;
+    };
+    // A scrape that took longer than its second, on a busy machine, says nothing of the page.
+    await expect.poll(targets, { interval: 250 }).toMatchObject([{ health: 'up', lastError: '' }]);
   });
 
   it('has data for every expression of every panel', async () => {
@@ -74,8 +78,8 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
       return found;
     };
     // Rates need two scrapes, and rules that read rules a few evaluations.
-    await expect.poll(silent, { timeout: 40_000, interval: 1_000 }).toEqual([]);
-  }, 60_000);
+    await expect.poll(silent, { timeout: 120_000, interval: 1_000 }).toEqual([]);
+  });
 
   it('evaluates every rule without an error, and has data for what each of them looks at', async () => {
     const silent = async () => {
@@ -85,13 +89,13 @@ describe.runIf(hasServer('prometheus') && hasServer('redis'))('a real Prometheus
       }
       return found;
     };
-    await expect.poll(silent, { timeout: 40_000, interval: 1_000 }).toEqual([]);
+    await expect.poll(silent, { timeout: 120_000, interval: 1_000 }).toEqual([]);
     const evaluated = await rules();
     expect(evaluated).toHaveLength(24);
     for (const { name, health, lastError } of evaluated) {
       expect(`${name} ${health} ${lastError ?? ''}`).toBe(`${name} ok `);
     }
-  }, 60_000);
+  });
 });
 
 /** An alert that does not fire has no data; what it compares has. */

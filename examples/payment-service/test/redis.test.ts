@@ -87,7 +87,7 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     await server.restart();
     await eventually(held, isEmpty);
     await eventually(heldOnMetrics, isEmpty);
-  }, 60_000);
+  });
 
   it('goes on taking payments and reading them while Redis is away', async () => {
     await server.kill();
@@ -104,7 +104,7 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     platform.service.signal('SIGTERM');
     const { code, signal } = await platform.service.exited;
     expect({ code, signal }).toEqual({ code: 0, signal: null });
-  }, 60_000);
+  });
 
   it('that comes later than the service tells it what other instances change', async () => {
     const channels = () => redis.pubsub('CHANNELS').catch(() => []);
@@ -118,5 +118,5 @@ describe.runIf(hasServer('redis'))('with a Redis', () => {
     } finally {
       await early.stop();
     }
-  }, 60_000);
+  });
 });

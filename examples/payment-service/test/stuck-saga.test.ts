@@ -38,7 +38,7 @@ describe.each(engines)('a payment, on $engine', ({ start }) => {
 
   /** The order is placed, the card is declined, and then the order cannot be cancelled. */
   async function getPaymentStuck(): Promise<string> {
-    await platform.breakPartner('channel', { latencyMs: 800, declineRate: 1 });
+    await platform.breakPartner('channel', { latencyMs: 4_000, declineRate: 1 });
     const answer = platform.pay();
     await eventually(
       () => platform.effects('order', { kind: 'order' }),

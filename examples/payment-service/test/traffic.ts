@@ -30,7 +30,7 @@ async function everydayRound(platform: Platform, round: number): Promise<void> {
 
 /** Some of the calls end when the breaker has opened already: stale results; the next payments are refused. */
 async function breakerOpensUnderCalls(platform: Platform): Promise<void> {
-  await platform.breakPartner('channel', { latencyMs: 300, errorRate: 1 });
+  await platform.breakPartner('channel', { latencyMs: 1_000, errorRate: 1 });
   await Promise.all(Array.from({ length: 12 }, () => platform.pay()));
   await platform.pay();
   await healed(platform, 'channel');
@@ -44,8 +44,8 @@ async function retriedRiskCheck(platform: Platform): Promise<void> {
 
 /** 499 */
 async function callerLeaves(platform: Platform): Promise<void> {
-  await platform.breakPartner('channel', { latencyMs: 600 });
-  const leaving = post(platform, '/v1/payments', payment, AbortSignal.timeout(300));
+  await platform.breakPartner('channel', { latencyMs: 3_000 });
+  const leaving = post(platform, '/v1/payments', payment, AbortSignal.timeout(1_500));
   await leaving.catch(() => {});
   await healed(platform, 'channel');
 }

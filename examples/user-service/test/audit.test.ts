@@ -20,7 +20,7 @@ const records = () =>
 
 /** A record is written when its answer has gone. */
 async function recordOf(traceId: string | undefined): Promise<Record<string, unknown>> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     const found = records().find((record) => String(record.traceId).endsWith(String(traceId)));
     if (found) return found;
     await delay(20);

@@ -40,7 +40,7 @@ function peakMemoryOf(pid: number): () => number {
   };
 }
 
-describe.each(engines)('import-users, on $engine', { timeout: 60_000 }, ({ engine, start: startEngine }) => {
+describe.each(engines)('import-users, on $engine', { timeout: 300_000 }, ({ engine, start: startEngine }) => {
   let database: Engine;
   let folder: string;
   beforeAll(async () => {
@@ -163,7 +163,7 @@ describe.each(engines)('import-users, on $engine', { timeout: 60_000 }, ({ engin
       expect(await emails()).toEqual(['first@example.org', 'last@example.org']);
       expect(readFileSync(`${file()}.rejected.csv`, 'utf8')).toContain('3,"the line is too long"');
       expect(peak()).toBeLessThan(bounded);
-    }, 90_000);
+    });
   }
 
   it('counts 100,000 lines exactly, however often it is killed and resumed', async () => {
@@ -193,5 +193,5 @@ describe.each(engines)('import-users, on $engine', { timeout: 60_000 }, ({ engin
     expect(last.stdout).toContain('99900 imported, 100 rejected');
     expect((await emails()).length).toBe(99_900);
     expect(readFileSync(`${file()}.rejected.csv`, 'utf8').trimEnd().split('\n')).toHaveLength(101);
-  }, 120_000);
+  });
 });

@@ -1,4 +1,4 @@
-import { freePort, startPostgres } from 'kit-tooling/servers';
+import { startPostgres } from 'kit-tooling/servers';
 import { runChild } from 'kit-tooling/process';
 import knexFactory from 'knex';
 import { createServer } from 'node:http';
@@ -50,7 +50,7 @@ describe('a start that cannot succeed ends with one clear message and code 1', (
   });
 
   it('names a port that is taken', async () => {
-    const blocker = createServer().listen(await freePort(), '127.0.0.1');
+    const blocker = createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const { port } = blocker.address() as { port: number };
     const child = run({ USER_PORT: String(port) });

@@ -116,14 +116,14 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
       return worst;
     };
     await server.freeze();
-    expect(await worstMs()).toBeLessThan(1_000);
+    expect(await worstMs()).toBeLessThan(10_000);
     await server.thaw();
     expect(await shared.sync()).toBe(true);
     await server.kill();
-    expect(await worstMs()).toBeLessThan(1_000);
+    expect(await worstMs()).toBeLessThan(10_000);
     const startedAt = performance.now();
     await shared.close();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     await server.restart();
   });
 

@@ -119,10 +119,10 @@ describe('createRetry', () => {
   });
 
   it('gives up when the wait lies past the deadline', async () => {
-    const fn = failing(1, Object.assign(new Error('429'), { retryAfterMs: 5_000 }));
+    const fn = failing(1, Object.assign(new Error('429'), { retryAfterMs: 50_000 }));
     const startedAt = performance.now();
-    await expect(runWithDeadline(1_000, () => createRetry().run(fn))).rejects.toThrow('429');
-    expect(performance.now() - startedAt).toBeLessThan(900);
+    await expect(runWithDeadline(30_000, () => createRetry().run(fn))).rejects.toThrow('429');
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   it('survives a function that rejects with undefined', async () => {

@@ -1,5 +1,5 @@
 import { createClock } from 'kit-tooling/clock';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   createBreaker,
   createTimeout,
@@ -61,16 +61,20 @@ describe('createTimeout', () => {
   });
 
   it('never aborts a sibling, nor a call that is done', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const timeout = createTimeout({ timeoutMs: 40 });
     const done = await timeout.run(({ signal }) => signal);
     const slow = caught(timeout.run(never));
-    const sibling = await timeout.run(async ({ signal }) => {
-      await new Promise((resolve) => setTimeout(resolve, 15));
+    await vi.advanceTimersByTimeAsync(20);
+    const sibling = timeout.run(async ({ signal }) => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
       return signal;
     });
-    await slow;
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    expect([done.aborted, sibling.aborted]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(isTimeoutError(await slow)).toBe(true);
+    await vi.advanceTimersByTimeAsync(60);
+    expect([done.aborted, (await sibling).aborted]).toEqual([false, false]);
   });
 
   it('ends many calls with one timer, each in its turn', async () => {
@@ -218,7 +222,7 @@ describe('runWithDeadline', () => {
   it('is absent by default, shortens, and never extends', async () => {
     expect(getRemainingMs()).toBeUndefined();
     await runWithDeadline(1_000, async () => {
-      expect(getRemainingMs()).toBeGreaterThan(200);
+      expect(getRemainingMs()).toBeGreaterThan(0);
       runWithDeadline(100, () => expect(getRemainingMs()).toBeLessThanOrEqual(100));
       runWithDeadline(60_000, () => expect(getRemainingMs()).toBeLessThanOrEqual(1_000));
       await Promise.resolve();

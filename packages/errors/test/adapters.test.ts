@@ -5,7 +5,7 @@ import { request as httpRequest } from 'node:http';
 import type { ArgumentsHost, ExceptionFilter, FactoryProvider } from '@nestjs/common';
 import fastify from 'fastify';
 import { startExpress, startNest } from 'kit-tooling/apps';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import {
   type AppError,
@@ -144,7 +144,7 @@ describe.each(frameworks)('errors on %s', (_name, start) => {
     thrown = () => commonErrors.RES_CONFLICT();
     const before = monitor.snapshot().total;
     await expect(get('/half')).rejects.toThrow();
-    await vi.waitFor(() => expect(monitor.snapshot().total).toBe(before + 1));
+    await expect.poll(() => monitor.snapshot().total).toBe(before + 1);
     // The service lives on.
     expect((await get('/throw/1')).response.status).toBe(409);
   });
@@ -160,7 +160,7 @@ describe.each(frameworks)('errors on %s', (_name, start) => {
     client.end();
     await arrival;
     client.destroy();
-    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0));
+    await expect.poll(() => seen.length).toBeGreaterThan(0);
     expect((await get('/throw/1')).response.status).toBe(409);
   });
 

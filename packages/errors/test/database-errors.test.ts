@@ -104,7 +104,6 @@ describe('toAppError, PostgreSQL', () => {
       client: 'pg',
       connection: server.url,
       pool: { min: 0, max: 4 },
-      acquireConnectionTimeout: 500,
     });
     await createTables(knex);
   });
@@ -150,7 +149,7 @@ describe('toAppError, PostgreSQL', () => {
       connection: server.url,
       log: { warn() {}, error() {}, debug() {}, deprecate() {} },
       pool: { min: 0, max: 1 },
-      acquireConnectionTimeout: 100,
+      acquireConnectionTimeout: 2_000,
     });
     const holder = await small.transaction();
     const error = await failureOf(small('users').select());
@@ -161,7 +160,7 @@ describe('toAppError, PostgreSQL', () => {
   });
 
   it("maps the exhaustion of the driver's own pool and a database that does not exist", async () => {
-    const pool = new pg.Pool({ connectionString: server.url, max: 1, connectionTimeoutMillis: 100 });
+    const pool = new pg.Pool({ connectionString: server.url, max: 1, connectionTimeoutMillis: 2_000 });
     const client = await pool.connect();
     const error = await failureOf(pool.query('select 1'));
     client.release();
@@ -177,6 +176,7 @@ describe('toAppError, PostgreSQL', () => {
     raw.on('error', () => {});
     const throughKnex = knexFactory({ client: 'pg', connection: own.url, pool: { min: 0, max: 1 } });
     await raw.connect();
+    await throughKnex.raw('select 1');
     const failures = [
       failureOf(raw.query('select pg_sleep(30)')),
       failureOf(throughKnex.raw('select pg_sleep(30)')),
@@ -209,7 +209,7 @@ describe.runIf(hasServer('mariadb'))('toAppError, MariaDB', () => {
   let server: TestServer;
   let knex: Knex;
   beforeAll(async () => {
-    server = await startMariaDb({ settings: { 'innodb-lock-wait-timeout': '1' } });
+    server = await startMariaDb({ settings: { 'innodb-lock-wait-timeout': '3' } });
     knex = knexFactory({ client: 'mysql2', connection: server.url, pool: { min: 0, max: 4 } });
     await createTables(knex);
   });

@@ -62,7 +62,7 @@ describe('maskText', () => {
       maskAndCut(text.repeat(10), 512);
     }
     // Quadratic patterns took minutes here; this takes tens of milliseconds.
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
   });
 });
 

@@ -47,7 +47,7 @@ describe('toAppError, fetch and undici', () => {
     socket.on('error', () => {});
     socket.end('SSH-2.0-OpenSSH_9.2\r\n');
   });
-  const impatient = new Agent({ headersTimeout: 100, bodyTimeout: 100 });
+  const impatient = new Agent({ headersTimeout: 1_000, bodyTimeout: 1_000 });
   let url: string;
   const urlOf = (server: { address(): AddressInfo | string | null }) =>
     `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -164,7 +164,7 @@ describe('createErrorResponder', () => {
     createErrorResponder({ logger, onError: () => Promise.reject(new Error('late')) })(
       commonErrors.RES_CONFLICT(),
     );
-    await vi.waitFor(() => expect(lines.at(-1)!.message).toBe('onError threw'));
+    await expect.poll(() => lines.at(-1)!.message).toBe('onError threw');
     expect(createErrorResponder({ logger: { error: fail, warn: fail } })(new Error('x')).status).toBe(500);
   });
 

@@ -172,17 +172,11 @@ describe.each(Object.entries(frameworks))('the adapter of %s', (_name, start) =>
     const leaving = request(`${running.url}/users/7/hangs`).on('error', () => {});
     leaving.end();
     // The scrape itself is in flight too.
-    await expect
-      .poll(async () => valueOf(await page(), 'http_requests_in_flight'), { timeout: 5_000 })
-      .toBe(2);
+    await expect.poll(async () => valueOf(await page(), 'http_requests_in_flight')).toBe(2);
     leaving.destroy();
     await expect
-      .poll(
-        async () =>
-          valueOf(await page(), 'http_requests_total', { route: '/users/:uid/hangs', status_code: '499' }),
-        {
-          timeout: 5_000,
-        },
+      .poll(async () =>
+        valueOf(await page(), 'http_requests_total', { route: '/users/:uid/hangs', status_code: '499' }),
       )
       .toBe(1);
     expect(valueOf(await page(), 'http_requests_in_flight')).toBe(1);

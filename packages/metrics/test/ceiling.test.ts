@@ -116,7 +116,6 @@ describe('the series ceiling', () => {
         await app.close();
       }
     },
-    60_000,
   );
 
   it('keeps the heap flat while a collect hangs for days of scrapes', async () => {

@@ -185,7 +185,7 @@ describe.each(clients)('defects of %s that do not come through', (_name, client)
     for (let i = 0; i < 3; i += 1) {
       const { status, text, ms } = await served.get();
       expect(status).toBe(200);
-      expect(ms).toBeLessThan(5_000);
+      expect(ms).toBeLessThan(30_000);
       expect(valueOf(text, 'ours_works')).toBe(7);
       expect(valueOf(text, 'theirs_works')).toBe(0);
       expect(text).not.toMatch(/^(ours|theirs)_(throws|hangs)/m);

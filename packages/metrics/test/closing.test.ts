@@ -53,30 +53,26 @@ describe('metrics.close', () => {
 });
 
 describe('a process with metrics', () => {
-  it.each(clients)(
-    'ends by itself, with default metrics of %s and without close',
-    async (name) => {
-      const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
-      const child = spawn(
-        process.execPath,
-        [
-          '--conditions=@kit/source',
-          '--import',
-          'tsx',
-          '--input-type=module',
-          '-e',
-          `const { default: client } = await import('${name}');
+  it.each(clients)('ends by itself, with default metrics of %s and without close', async (name) => {
+    const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
+    const child = spawn(
+      process.execPath,
+      [
+        '--conditions=@kit/source',
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        `const { default: client } = await import('${name}');
          const { createMetrics, observeKit } = await import('${source}');
          const metrics = createMetrics({ client });
          observeKit(metrics);
          await metrics.registry.metrics();`,
-        ],
-        { cwd: fileURLToPath(new URL('..', import.meta.url)) },
-      );
-      const late = setTimeout(() => child.kill('SIGKILL'), 40_000);
-      expect(await once(child, 'exit')).toEqual([0, null]);
-      clearTimeout(late);
-    },
-    60_000,
-  );
+      ],
+      { cwd: fileURLToPath(new URL('..', import.meta.url)) },
+    );
+    const late = setTimeout(() => child.kill('SIGKILL'), 120_000);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    clearTimeout(late);
+  });
 });

@@ -29,7 +29,7 @@ describe('clusterMetrics', () => {
 
       child.process.send('ask and kill');
       // Counted once: among the ended or among the living.
-      await child.waitFor('together 20', 30_000);
+      await child.waitFor('together 20');
       await child.waitFor('worker gone');
       const later = await page();
       expect(valueOf(later, 'served_total', { by: 'worker' })).toBe(20);
@@ -37,12 +37,11 @@ describe('clusterMetrics', () => {
       expect(valueOf(later, 'theirs_total')).toBe(3);
       // The last worker dies between the question and the answer.
       child.process.send('kill and ask');
-      await child.waitFor('asked true', 30_000);
+      await child.waitFor('asked true');
       expect(valueOf(await page(), 'served_total', { by: 'worker' })).toBe(20);
       child.process.send('end');
       await child.exited;
     },
-    90_000,
   );
 
   it('shows one process alone, and forgets metrics that were closed', async () => {

@@ -188,7 +188,7 @@ describe('the command line', () => {
       }),
     );
     expect(codes).toEqual([0, 1, 2]);
-  }, 60_000);
+  });
 
   it('writes into folders that were not there', () => {
     const out = join(folder, 'a/b');

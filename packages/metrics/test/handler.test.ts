@@ -197,7 +197,6 @@ describe('the page writer', () => {
   it('cuts off the readers of the oldest page when too many pages are being read', async () => {
     const writer = createPageWriter(60_000, 2);
     const ends: string[] = [];
-    const { createServer } = await import('node:http');
     const server = createServer((req, res) => {
       const piece = Buffer.alloc(1 << 20, 'x');
       res.on('close', () => ends.push(`${req.url} ${res.writableFinished ? 'served' : 'cut off'}`));
@@ -206,14 +205,14 @@ describe('the page writer', () => {
         res,
       );
     }).listen(0, '127.0.0.1');
-    await delay(20);
+    await once(server, 'listening');
     const sockets = ['/first', '/second', '/third'].map((path) => {
       const socket = connect((server.address() as { port: number }).port, '127.0.0.1').on('error', () => {});
       socket.pause();
       socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
       return socket;
     });
-    await expect.poll(() => ends, { timeout: 5_000 }).toHaveLength(1);
+    await expect.poll(() => ends).toHaveLength(1);
     expect(ends[0]).toContain('cut off');
     for (const socket of sockets) socket.destroy();
     server.closeAllConnections();
@@ -224,18 +223,17 @@ describe('the page writer', () => {
     const writer = createPageWriter(30);
     const metrics = newMetrics();
     let ended: string | undefined;
-    const { createServer } = await import('node:http');
     const server = createServer((_req, res) => {
       const piece = Buffer.alloc(1 << 20, 'x');
       void writer
         .write({ format: 'text', pieces: Array.from({ length: 64 }, () => piece), bytes: 64 << 20 }, res)
         .then(() => (ended = res.destroyed ? 'cut off' : 'served'));
     }).listen(0, '127.0.0.1');
-    await delay(20);
+    await once(server, 'listening');
     const socket = connect((server.address() as { port: number }).port, '127.0.0.1').on('error', () => {});
     socket.pause();
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    await expect.poll(() => ended, { timeout: 5_000 }).toBe('cut off');
+    await expect.poll(() => ended).toBe('cut off');
     socket.destroy();
     server.closeAllConnections();
     server.close();

@@ -59,21 +59,23 @@ describe('instrumentKnex', () => {
       client: 'pg',
       connection: server.url,
       pool: { min: 0, max: 2 },
-      acquireConnectionTimeout: 5_000,
+      acquireConnectionTimeout: 30_000,
       log: { warn() {}, error() {} },
     }));
     db.on('error', () => {});
     try {
       instrumentKnex(metrics, db);
-      const busy = [1, 2, 3].map(() => db.raw('select pg_sleep(1)').then(() => {}));
+      const held = await Promise.all([db.transaction(), db.transaction()]);
+      const waiting = db.raw('select 1').then(() => {});
       const pool = async () => {
         const text = await textOf(metrics);
         return ['used', 'waiting', 'max'].map((name) =>
           valueOf(text, `kit_db_pool_${name}`, { db: 'postgres' }),
         );
       };
-      await expect.poll(pool, { timeout: 5_000, interval: 20 }).toEqual([2, 1, 2]);
-      await Promise.all(busy);
+      await expect.poll(pool).toEqual([2, 1, 2]);
+      await Promise.all(held.map((trx) => trx.rollback()));
+      await waiting;
       expect(valueOf(await textOf(metrics), 'kit_db_pool_used')).toBe(0);
 
       await server.kill();

@@ -37,11 +37,11 @@ describe.runIf(hasServer('redis'))('instrumentRedis', () => {
       server.freeze();
       expect(await up()).toBe(0);
       server.thaw();
-      await expect.poll(up, { timeout: 5_000 }).toBe(1);
+      await expect.poll(up).toBe(1);
       await redis.get('a');
       expect(await up()).toBe(1);
       await server.restart();
-      await expect.poll(up, { timeout: 8_000 }).toBe(1);
+      await expect.poll(up).toBe(1);
       const after = await textOf(metrics);
       expect(valueOf(after, 'kit_redis_reconnects_total')).toBeGreaterThanOrEqual(1);
       // The server's count began anew, ours did not fall.
@@ -79,9 +79,7 @@ describe.runIf(hasServer('redis'))('instrumentQueue', () => {
     const stop = instrumentQueue(metrics, worker);
     try {
       await expect
-        .poll(async () => valueOf(await textOf(metrics), 'kit_jobs_total', { outcome: 'failure' }), {
-          timeout: 10_000,
-        })
+        .poll(async () => valueOf(await textOf(metrics), 'kit_jobs_total', { outcome: 'failure' }))
         .toBe(1);
       const text = await textOf(metrics);
       expect(valueOf(text, 'kit_jobs_total', { queue: 'mail', outcome: 'success' })).toBe(1);

@@ -13,7 +13,7 @@ export function recordLines(level = 'trace'): { logger: Logger; lines: LogLine[]
   return { logger, lines };
 }
 
-export async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 60_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error('the condition never came true');

@@ -175,7 +175,7 @@ describe('createMasker, texts', () => {
     ]) {
       expect(mask(`${text} password=hunter2`).includes('hunter2')).toBe(false);
     }
-  }, 60_000);
+  });
 });
 
 describe('createMasker, shapes', () => {
@@ -342,7 +342,7 @@ describe('createMasker, 10,000 random objects', () => {
       const text = JSON.stringify(mask(build(1 + Math.floor(random() * 12)))) ?? '';
       if (/S3CR\d+T/.test(text)) throw new Error(`leaked: ${text}`);
     }
-  }, 60_000);
+  });
 });
 
 // mulberry32: the same objects on every run.

@@ -84,7 +84,7 @@ async function reach(url: string, init?: RequestInit): Promise<Response> {
     try {
       return await fetch(url, init);
     } catch (error) {
-      if (attempt === 5) throw error;
+      if (attempt === 20) throw error;
     }
   }
 }
@@ -132,7 +132,7 @@ describe('1,000 concurrent mixed requests keep their traces apart', () => {
     const app2 = () => app.url;
     await hammer(app.url, 1000, true);
     await app.close();
-  }, 120_000);
+  });
 
   it('on Fastify, multipart included', async () => {
     const app = await startFastify(async (app) => {
@@ -153,34 +153,30 @@ describe('1,000 concurrent mixed requests keep their traces apart', () => {
     const url = () => app.url;
     await hammer(app.url, 1000, true);
     await app.close();
-  }, 120_000);
+  });
 
-  it.each(['express', 'fastify'] as const)(
-    'on Nest with %s',
-    async (platform) => {
-      class AppController {
-        async work(request: { body: { n: number } }) {
-          return { kept: await work(request.body.n, plainUrl), traceId: getTrace()!.traceId };
-        }
+  it.each(['express', 'fastify'] as const)('on Nest with %s', async (platform) => {
+    class AppController {
+      async work(request: { body: { n: number } }) {
+        return { kept: await work(request.body.n, plainUrl), traceId: getTrace()!.traceId };
       }
-      Controller()(AppController);
-      Post('work')(
-        AppController.prototype,
-        'work',
-        Object.getOwnPropertyDescriptor(AppController.prototype, 'work')!,
-      );
-      Req()(AppController.prototype, 'work', 0);
-      class AppModule {}
-      Module({ imports: [TraceModule.forRoot(options)], controllers: [AppController] })(AppModule);
-      const plain = await startFastify((app) => app.get('/plain', () => 'ok'));
-      const plainUrl = plain.url;
-      const app = await startNest(AppModule, platform);
-      await hammer(app.url, 1000, false);
-      await app.close();
-      await plain.close();
-    },
-    120_000,
-  );
+    }
+    Controller()(AppController);
+    Post('work')(
+      AppController.prototype,
+      'work',
+      Object.getOwnPropertyDescriptor(AppController.prototype, 'work')!,
+    );
+    Req()(AppController.prototype, 'work', 0);
+    class AppModule {}
+    Module({ imports: [TraceModule.forRoot(options)], controllers: [AppController] })(AppModule);
+    const plain = await startFastify((app) => app.get('/plain', () => 'ok'));
+    const plainUrl = plain.url;
+    const app = await startNest(AppModule, platform);
+    await hammer(app.url, 1000, false);
+    await app.close();
+    await plain.close();
+  });
 });
 
 describe('a server of plain Node', () => {

@@ -32,7 +32,7 @@ describe.each(servers)('connections that fail, on %s', (engine) => {
   });
 
   const add = async (label: string) => void (await tm.db('entry').insert({ label }));
-  const sleep = () => tm.db.raw(engine === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
+  const sleep = () => tm.db.raw(engine === 'postgres' ? 'select pg_sleep(90)' : 'select sleep(90)');
   /** Nothing is leaked, and whoever comes next gets a connection that works. */
   const expectRecovery = async (rows: string[]) => {
     await expect.poll(() => knex.client.pool.numUsed()).toBe(0);
@@ -58,7 +58,8 @@ describe.each(servers)('connections that fail, on %s', (engine) => {
       tm.run(async () => {
         await add('lost');
         proxy.cutAll();
-        await delay(50);
+        // Many turns of the event loop, not one long wait: a process that stood still has to hear of the cut first.
+        for (let turn = 0; turn < 10; turn += 1) await delay(5);
       }),
     );
     expect(isUnexpectedRollbackError(reason)).toBe(true);
@@ -130,11 +131,11 @@ describe.each(servers)('connections that fail, on %s', (engine) => {
     const reason = await reasonOf(
       manager.run({ timeoutMs: 1_000 }, async () => {
         await manager.db('entry').insert({ label: 'slow' });
-        await manager.db.raw(engine === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
+        await manager.db.raw(engine === 'postgres' ? 'select pg_sleep(90)' : 'select sleep(90)');
       }),
     );
     expect(isTransactionTimeoutError(reason)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(12_000);
+    expect(performance.now() - started).toBeLessThan(60_000);
     for (let round = 0; round < 5; round += 1)
       await manager.run(async () => void (await manager.db('entry').insert({ label: `next ${round}` })));
     const setting =
@@ -218,12 +219,12 @@ describe.each(servers)('connections that fail, on %s', (engine) => {
           await reasonOf(
             manager.run({ signal: controller.signal }, async () => {
               setTimeout(() => controller.abort(), 20);
-              await manager.db.raw(engine === 'postgres' ? 'select pg_sleep(20)' : 'select sleep(20)');
+              await manager.db.raw(engine === 'postgres' ? 'select pg_sleep(90)' : 'select sleep(90)');
             }),
           );
           return (await current()) === before;
         },
-        { timeout: 15_000 },
+        { timeout: 60_000 },
       )
       .toBe(true);
     await manager.close();
@@ -278,7 +279,7 @@ describe.each(servers)('connections that fail, on %s', (engine) => {
     const started = performance.now();
     const reason = await reasonOf(tm.read({ timeoutMs: 200 }, async () => void (await sleep())));
     expect(isTransactionTimeoutError(reason)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(12_000);
+    expect(performance.now() - started).toBeLessThan(60_000);
     await add('next');
     expect(knex.client.pool.numUsed()).toBe(0);
   });

@@ -74,11 +74,11 @@ export async function openDatabase(engine: EngineName): Promise<Database> {
 export async function eventually<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 60_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > until) throw new Error('it did not happen within 15 s');
+    if (Date.now() > until) throw new Error('it did not happen within 60 s');
     await delay(15);
   }
 }

@@ -157,7 +157,7 @@ describe.each(engines.filter((engine) => engine !== 'sqlite'))('a lock that is n
   });
   afterAll(() => database.close());
 
-  it('makes a local step wait and try again; it is no reason to undo', { timeout: 60_000 }, async () => {
+  it('makes a local step wait and try again; it is no reason to undo', async () => {
     await database.knex('effects').insert({ name: 'locked' });
     const saga = defineSaga({
       name: 'locks',

@@ -16,7 +16,7 @@ describe.each(servers)('the faults of plain knex on %s', (engine) => {
       const single = database.pool({ pool: { min: 0, max: 1 } });
       await reasonOf(
         single.transaction(async (trx) => {
-          void reasonOf(trx.raw(sleep(6.5)));
+          void reasonOf(trx.raw(sleep(10)));
           await delay(50);
           throw new Error('roll back');
         }),
@@ -34,14 +34,14 @@ describe.each(servers)('the faults of plain knex on %s', (engine) => {
         tm.run(async () => {
           await tm.db('entry').insert({ label: 'undone' });
           await Promise.all([
-            tm.db.raw(sleep(20)).then(() => {}),
+            tm.db.raw(sleep(90)).then(() => {}),
             delay(50).then(() => Promise.reject(new Error('roll back'))),
           ]);
         }),
       );
       expect(reason).toMatchObject({ message: 'roll back' });
       await tm.run(async () => void (await tm.db('entry').insert({ label: 'next' })));
-      expect(performance.now() - started).toBeLessThan(12_000);
+      expect(performance.now() - started).toBeLessThan(60_000);
       expect(await labels(direct)).toEqual(['next']);
       await tm.close();
     });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -46,9 +47,9 @@ describe.runIf(hasServer('redis'))('createLock', () => {
   });
 
   it('is extended while it is held', async () => {
-    const lock = createLock(redis, { ttlMs: 150, waitMs: 0 });
+    const lock = createLock(redis, { ttlMs: 1_500, waitMs: 0 });
     await lock.run('key', async ({ signal }) => {
-      await delay(500);
+      await delay(3_500);
       expect(signal.aborted).toBe(false);
       expect(isLockUnavailableError(await reasonOf(lock.acquire('key')))).toBe(true);
     });
@@ -60,9 +61,10 @@ describe.runIf(hasServer('redis'))('createLock', () => {
     let told: unknown;
     const reason = await reasonOf(
       lock.run('key', async ({ signal }) => {
-        signal.addEventListener('abort', () => (told = signal.reason));
+        const lost = once(signal, 'abort');
         await redis.set('kit:lock:{key}', 'somebody else');
-        await delay(400);
+        await lost;
+        told = signal.reason;
         return 'done';
       }),
     );

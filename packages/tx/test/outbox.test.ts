@@ -50,7 +50,11 @@ describe.each(engines)('the outbox on %s', (engine) => {
       { id, topic: 'payment.paid', key: 'p7', payload: { id: 7, at: [1, null] }, headers: {}, attempt: 1 },
     ]);
     expect(await database.knex('kit_outbox')).toEqual([]);
-    await eventually(() => recorded.events.some(({ channel }) => channel === 'kit:tx:outbox-published'));
+    await eventually(() =>
+      ['kit:tx:outbox-published', 'kit:tx:outbox-backlog'].every((name) =>
+        recorded.events.some(({ channel }) => channel === name),
+      ),
+    );
     expect(recorded.events.find(({ channel }) => channel === 'kit:tx:outbox-published')!.payload).toEqual({
       name: 'test',
       topic: 'payment.paid',
@@ -186,15 +190,17 @@ describe.each(engines)('the outbox on %s', (engine) => {
     const published: unknown[] = [];
     relay({ publish: async (batch) => void published.push(...batch.map(({ payload }) => payload)) });
     const outbox = createOutbox(database.tm);
-    let commit = () => {};
+    const written = Promise.withResolvers<void>();
+    const commit = Promise.withResolvers<void>();
     const late = database.tm.run(async () => {
       await outbox.add('t', 'early id, late commit');
-      await new Promise<void>((resolve) => (commit = resolve));
+      written.resolve();
+      await commit.promise;
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await written.promise;
     await add('t', 'late id, early commit');
     await eventually(() => published.length === 1);
-    commit();
+    commit.resolve();
     await late;
     await eventually(() => published.length === 2);
     expect(published).toEqual(['late id, early commit', 'early id, late commit']);

@@ -113,7 +113,7 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       saga: ReturnType<typeof define>,
       options: { sweepMs?: number; leaseMs?: number; onError?: (error: unknown) => void } = {},
     ): SagaRunner => {
-      const { sweepMs = 600_000, leaseMs = 2_000, onError } = options;
+      const { sweepMs = 600_000, leaseMs = 60_000, onError } = options;
       const dispatch = createBullmqDispatch({ connection: connection(), queue: 'sagas', sweepMs, onError });
       dispatches.push(dispatch);
       return later(
@@ -201,7 +201,7 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       } finally {
         await server.restart();
       }
-    }, 30_000);
+    });
 
     it('shows its queue and worker to whoever measures them', async () => {
       const saga = define(() => {});

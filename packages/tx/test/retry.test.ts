@@ -1,5 +1,4 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import { createTransactionManager, isAfterCommitError } from '../src/index.js';
@@ -169,10 +168,14 @@ describe.each(engines)('concurrent work on %s', (engine) => {
       await knex('account').insert({ id: 2, balance: 0 });
       const touch = (id: number) => tm.db('account').where({ id }).increment('balance', 1);
       let deadlocks = 0;
+      let holders = 0;
+      const bothHold = Promise.withResolvers<void>();
       const cross = (first: number, second: number) =>
         tm.run({ retry: { attempts: 10, baseMs: 20 } }, async () => {
           await touch(first);
-          await delay(100);
+          holders += 1;
+          if (holders === 2) bothHold.resolve();
+          await bothHold.promise;
           await touch(second).then(
             () => {},
             () => void (deadlocks += 1),

@@ -4,7 +4,7 @@ import { createSagaRunner, defineSaga, local, remote, type SagaRunner } from '..
 import { type Database, engines, eventually, openDatabase } from './durable-setup.js';
 
 const input = z.object({ amount: z.number() });
-const fast = { leaseMs: 2_000, pollMs: 20, backoff: { baseMs: 5, maxMs: 40 } };
+const fast = { leaseMs: 60_000, pollMs: 20, backoff: { baseMs: 5, maxMs: 40 } };
 
 describe.each(engines)('several instances on %s', (engine) => {
   let database: Database;

@@ -4,7 +4,7 @@ import { createSagaRunner, defineSaga, local, remote, type SagaRunner } from '..
 import { type Database, eventually, openDatabase } from './durable-setup.js';
 
 const input = z.object({ amount: z.number() });
-const fast = { leaseMs: 2_000, pollMs: 20, backoff: { baseMs: 1, maxMs: 5 } };
+const fast = { leaseMs: 60_000, pollMs: 20, backoff: { baseMs: 1, maxMs: 5 } };
 
 /** A saga as an instance that was killed leaves it: its lease is over. */
 const left = {

@@ -9,7 +9,7 @@ const input = z.object({ amount: z.number() });
 describe.each(engines)('createSagaRunner on %s', (engine) => {
   let database: Database;
   let runner: SagaRunner | undefined;
-  const fast = { leaseMs: 2_000, pollMs: 20, backoff: { baseMs: 5, maxMs: 40 } };
+  const fast = { leaseMs: 60_000, pollMs: 20, backoff: { baseMs: 5, maxMs: 40 } };
   const write = (name: string) => () =>
     database.tm
       .db('effects')

@@ -104,11 +104,11 @@ describe.each(engines)('scopes on %s', (engine) => {
       it('a transaction of its own ends with the one around it', async () => {
         let inner: Promise<unknown> | undefined;
         const outer = reasonOf(
-          tm.run({ timeoutMs: 100 }, async () => {
+          tm.run({ timeoutMs: 1_000 }, async () => {
             inner = reasonOf(
               tm.run({ propagation: 'REQUIRES_NEW' }, async () => {
                 await add('undone');
-                await delay(2_000);
+                await delay(3_000);
               }),
             );
             await inner;

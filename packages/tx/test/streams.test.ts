@@ -177,7 +177,7 @@ describe.each(engines)('streams and generators on %s', (engine) => {
       const manager = createTransactionManager({ name: 'single', primary: single });
       const slow = () =>
         manager.db
-          .raw("select repeat('x', 60000) as text, sleep(0.3) from entry limit 100")
+          .raw("select repeat('x', 60000) as text, sleep(0.3) from entry limit 400")
           .stream({ highWaterMark: 1 });
       const started = performance.now();
       for (const scope of [manager.read, (fn: () => Promise<void>) => fn()])
@@ -188,7 +188,7 @@ describe.each(engines)('streams and generators on %s', (engine) => {
           }
         });
       expect(await manager.read(() => manager.db('entry').pluck('id'))).toHaveLength(count);
-      expect(performance.now() - started).toBeLessThan(20_000);
+      expect(performance.now() - started).toBeLessThan(100_000);
       await manager.close();
     });
 

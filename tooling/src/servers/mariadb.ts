@@ -55,7 +55,7 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<TestSe
         host: '127.0.0.1',
         port,
         user: 'root',
-        connectTimeout: 1_000,
+        connectTimeout: 5_000,
       });
       await connection.query('CREATE DATABASE IF NOT EXISTS kit');
       await connection.end();

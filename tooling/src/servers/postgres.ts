@@ -67,7 +67,7 @@ export async function startPostgres(options?: PostgresOptions): Promise<TestServ
       env: { LC_ALL: 'C' },
     }),
     async isReady(port) {
-      const client = new pg.Client({ connectionString: urlOf(port), connectionTimeoutMillis: 1_000 });
+      const client = new pg.Client({ connectionString: urlOf(port), connectionTimeoutMillis: 5_000 });
       client.on('error', () => {});
       await client.connect();
       await client.end();

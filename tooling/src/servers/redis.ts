@@ -29,7 +29,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestServer
         port,
         lazyConnect: true,
         retryStrategy: () => null,
-        connectTimeout: 1_000,
+        connectTimeout: 5_000,
       });
       redis.on('error', () => {});
       try {

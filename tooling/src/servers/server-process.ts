@@ -19,7 +19,7 @@ export interface TestServer {
   kill(): Promise<void>;
   /** Ends a running server and starts it again on the same port and data. */
   restart(): Promise<void>;
-  /** SIGSTOP for the server and all its children: connections stay open and nothing answers. */
+  /** SIGSTOP for the server and all its children: connections stay open and nothing answers any more. */
   freeze(): void;
   /** SIGCONT, the end of `freeze()`. */
   thaw(): void;
@@ -83,7 +83,7 @@ export async function startServer(recipe: ServerRecipe): Promise<TestServer> {
     started.unref();
     for (const pipe of [started.stdout, started.stderr]) (pipe as unknown as { unref?(): void }).unref?.();
 
-    const deadline = Date.now() + (recipe.startTimeoutMs ?? 30_000);
+    const deadline = Date.now() + (recipe.startTimeoutMs ?? 90_000);
     for (;;) {
       if (started.exitCode !== null || started.signalCode !== null || started.pid === undefined) {
         throw new Error(`${recipe.name} ended while starting:\n${output.join('')}`);
@@ -112,7 +112,7 @@ export async function startServer(recipe: ServerRecipe): Promise<TestServer> {
     signalTree(current.pid, 'SIGCONT');
     if (signal === 'SIGKILL') signalTree(current.pid, signal);
     else current.kill(signal);
-    const forced = setTimeout(() => signalTree(current.pid!, 'SIGKILL'), 8_000);
+    const forced = setTimeout(() => signalTree(current.pid!, 'SIGKILL'), 20_000);
     await ended;
     clearTimeout(forced);
   };
@@ -144,19 +144,22 @@ export async function startServer(recipe: ServerRecipe): Promise<TestServer> {
     kill: () => end('SIGKILL'),
     async restart() {
       await end(recipe.stopSignal ?? 'SIGTERM');
-      // After a SIGKILL the children of a server may hold its shared memory for a moment longer.
-      const deadline = Date.now() + 5_000;
+      // After a SIGKILL the children of a server may hold its shared memory for a moment longer, and a connection of
+      // another process its port.
+      const deadline = Date.now() + 30_000;
       for (;;) {
         try {
           return await launch();
         } catch (error) {
-          if (Date.now() > deadline || !String(error).includes('still in use')) throw error;
+          if (Date.now() > deadline || !/in use/i.test(String(error))) throw error;
           await delay(100);
         }
       }
     },
     freeze() {
-      if (child?.pid) signalTree(child.pid, 'SIGSTOP');
+      if (!child?.pid) return;
+      signalTree(child.pid, 'SIGSTOP');
+      for (const pid of [child.pid, ...childrenOf(child.pid)]) awaitStop(pid);
     },
     thaw() {
       if (child?.pid) signalTree(child.pid, 'SIGCONT');
@@ -209,12 +212,30 @@ function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
-function parentOf(pid: string): number | undefined {
+const parentOf = (pid: string) => Number(statOf(`/proc/${pid}/stat`)?.[1]);
+
+/** State and parent, from "pid (name with spaces) state ppid …"; undefined for a process that is gone. */
+function statOf(file: string): string[] | undefined {
   try {
-    // "pid (name with spaces) state ppid …"
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const stat = readFileSync(file, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
+  }
+}
+
+/** A busy machine may let a thread run on for a while after SIGSTOP was sent. */
+function awaitStop(pid: number): void {
+  if (process.platform !== 'linux') return;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const runs = (thread: string) => /[RSD]/.test(statOf(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? '');
+  for (let looks = 0; looks < 5_000 && threadsOf(pid).some(runs); looks += 1) Atomics.wait(sleeper, 0, 0, 1);
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
   }
 }

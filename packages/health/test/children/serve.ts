@@ -23,10 +23,12 @@ const handlers: Record<string, (req: AnyRequest) => Promise<object>> = {
     return { ok: true };
   },
   async slow() {
-    await delay(1_500);
+    say('begins slow');
+    while (server.listening) await delay(20);
     return { ok: true };
   },
   async never() {
+    say('begins never');
     await new Promise(() => {});
     return {};
   },
