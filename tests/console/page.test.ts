@@ -148,6 +148,10 @@ describe.runIf(hasBrowser())('without a mouse', () => {
     await page.keyboard.press('Enter');
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByRole('region', { name: 'Stuck sagas' }).waitFor();
+    // A plot with a few samples, which the arrow keys can walk through.
+    const read = requests;
+    await expect.poll(() => requests).toBeGreaterThan(read + 50);
+    await page.getByRole('img', { name: /^Requests per second: / }).waitFor();
 
     await page.keyboard.press('Tab');
     expect(await focused(page)).toBe('Skip to content');

@@ -46,7 +46,7 @@ const dispatch = createBullmqDispatch({ connection, queue: `sagas-${process.env.
 const sagas = createSagaRunner(tm, { sagas: [flaky], dispatch, backoff: { baseMs: 50, maxMs: 100 } });
 const { id, status: first } = await sagas.start(flaky, {});
 let status = first;
-for (let round = 0; round < 200 && status === 'running'; round += 1) {
+for (let round = 0; round < 1_200 && status === 'running'; round += 1) {
   await new Promise((resolve) => setTimeout(resolve, 50));
   ({ status } = await sagas.get(id));
 }

@@ -119,7 +119,7 @@ async function durable(tm, health) {
   assert.equal(again.id, first.id);
   assert.equal((await sagas.start(pay, { id: 'p2', fails: true })).status, 'compensated');
   await assert.rejects(sagas.start(pay, { id: 7 }), /KIT_TX_SAGA_INPUT|input/);
-  for (let round = 0; round < 100 && published.length === 0; round += 1) {
+  for (let round = 0; round < 1_200 && published.length === 0; round += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.deepEqual(published, ['p1']);

@@ -38,7 +38,7 @@ export async function startPlatform(): Promise<Platform> {
     },
   });
   const started = { payment: urlOf(ports.PAYMENT_PORT!), user: urlOf(ports.USER_PORT!) };
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 150_000;
   while (!((await isReady(started.payment)) && (await isReady(started.user)))) {
     if (Date.now() > deadline || child.process.exitCode !== null) {
       child.signal('SIGTERM');
