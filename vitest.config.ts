@@ -12,6 +12,7 @@ export default defineConfig({
     // Only what hangs ends here: a machine that is ten times slower is no reason to fail.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    teardownTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
     reporters: [['default', { summary: false }], './tooling/src/plain-reporter.ts'],
     coverage: {
