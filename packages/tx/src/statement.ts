@@ -7,7 +7,7 @@ export interface TextRules {
 }
 
 export interface LeadingWords {
-  /** The first words, lower case. */
+  /** The first words, lower case; none where there is only a comment. */
   words: string[];
   text: string;
 }
@@ -17,9 +17,10 @@ export interface LeadingWords {
  * `;` or a COMMIT inside them does not count.
  */
 export function leadingWords(sql: string, rules: TextRules): LeadingWords[] {
-  return split(sql, rules)
-    .map((text) => ({ words: (text.match(/[a-z_]+/gi) ?? []).slice(0, 2).map(lower), text }))
-    .filter(({ words }) => words.length > 0);
+  return split(sql, rules).map((text) => ({
+    words: (text.match(/[a-z_]+/gi) ?? []).slice(0, 2).map(lower),
+    text,
+  }));
 }
 
 /** Whether a statement in `sql` changes rows or tables, as far as its text tells: a function that writes is not seen. */
