@@ -3,6 +3,7 @@ import { openSession } from './database-session.js';
 import { IdempotencyInProgressError, IdempotencyMismatchError, LeaseLostError } from './errors.js';
 import { fromJsonText, hashOf, toJsonText } from './json-value.js';
 import type { TransactionManager } from './manager.js';
+import { checkFunction, checkObject } from './options.js';
 import { checkMs } from './saga-options.js';
 
 /** Options of `createIdempotency`. */
@@ -69,6 +70,7 @@ export function createIdempotency(tm: TransactionManager, options: IdempotencyOp
 
   const idempotency: Idempotency = {
     async run<R>(request: IdempotentRequest, fn: () => Promise<R>) {
+      checkFunction(fn);
       const claim = await idempotency.claim(request);
       if (claim.replayed) return { replayed: true, response: claim.response as R };
       let response: R;
@@ -85,7 +87,9 @@ export function createIdempotency(tm: TransactionManager, options: IdempotencyOp
       return { replayed: false, response };
     },
 
-    async claim({ key, body }) {
+    async claim(request) {
+      checkObject(request, 'request');
+      const { key, body } = request;
       if (typeof key !== 'string' || key === '' || key.length > 255) {
         throw new TypeError(`key must be a string of 1 to 255 characters, got ${JSON.stringify(key)}`);
       }

@@ -1,6 +1,7 @@
 import { type Engine, nowSql } from './database-clock.js';
 import { openSession } from './database-session.js';
 import type { TransactionManager } from './manager.js';
+import { checkFunction } from './options.js';
 import { checkMs } from './saga-options.js';
 
 /** Remembers which messages were handled. */
@@ -37,6 +38,7 @@ export function createInbox(tm: TransactionManager): Inbox {
     async once(consumer, messageId, fn) {
       checkText('consumer', consumer, 100);
       checkText('messageId', messageId, 255);
+      checkFunction(fn);
       return tm.run({ retry: { attempts: 5 } }, async () => {
         // Of two at the same time the second one waits here until the first has committed or rolled back.
         const inserted: unknown = await tm.db.raw(insertSql[session.engine], [consumer, messageId]);

@@ -134,9 +134,9 @@ export function checkRunOptions(
     );
 }
 
-export function checkObject(options: unknown): void {
+export function checkObject(options: unknown, name = 'options'): void {
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`options must be an object, got ${show(options)}`);
+    throw new TypeError(`${name} must be an object, got ${show(options)}`);
 }
 
 export function checkFunction(fn: unknown): void {

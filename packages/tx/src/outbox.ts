@@ -3,6 +3,7 @@ import { openSession } from './database-session.js';
 import { PropagationError } from './errors.js';
 import { toJsonText } from './json-value.js';
 import type { TransactionManager } from './manager.js';
+import { checkObject } from './options.js';
 import { wakeRelays } from './relay-wake.js';
 import { traceHeaders } from './trace-port.js';
 
@@ -43,7 +44,9 @@ export function createOutbox(tm: TransactionManager): Outbox {
   const session = openSession(tm);
   return {
     name: `${tm.name}-outbox`,
-    async add(topic, payload, { key, messageId = randomUUID() } = {}) {
+    async add(topic, payload, options = {}) {
+      checkObject(options);
+      const { key, messageId = randomUUID() } = options;
       checkText('topic', topic);
       checkText('messageId', messageId);
       if (key !== undefined) checkText('key', key);

@@ -1,3 +1,5 @@
+import { checkObject } from './options.js';
+
 /** The part of a Standard Schema (zod, valibot, arktype, …) that a saga needs. https://standardschema.dev */
 export interface SagaSchema<Input = unknown, Output = unknown> {
   readonly '~standard': {
@@ -133,6 +135,7 @@ export function defineSaga<Input>(saga: {
   input: SagaSchema<Input>;
   steps: readonly SagaStep[];
 }): SagaDefinition<Input> {
+  checkObject(saga, 'saga');
   const { name, version, input, steps } = saga;
   checkName('name', name);
   if (!Number.isSafeInteger(version) || version < 1 || version > 2 ** 31 - 1) {
@@ -161,7 +164,12 @@ function checkStep(name: string, run: unknown, options: LocalOptions): void {
   checkName('step name', name);
   if (typeof run !== 'function')
     throw new TypeError(`step "${name}" must have a function, got ${typeof run}`);
+  checkObject(options);
   checkFunction('undo', options.undo);
+  const { pivot } = options;
+  if (pivot !== undefined && typeof pivot !== 'boolean') {
+    throw new TypeError(`pivot must be a boolean, got ${JSON.stringify(pivot)}`);
+  }
 }
 
 function checkName(what: string, name: unknown): void {

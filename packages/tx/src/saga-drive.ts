@@ -35,6 +35,8 @@ export interface Drive {
   intended: number | undefined;
   /** True once it has settled, parked or was given back. */
   released: boolean;
+  /** How it settled, until the channels are told: after what they are told of its last step. */
+  settled: { readonly outcome: SagaStatus; readonly step: StepRecord | undefined } | undefined;
 }
 
 /** @internal */
@@ -54,7 +56,7 @@ export function withRelease(change: SagaChange): SagaChange {
 }
 
 /**
- * Takes over what was just committed, and tells the channels.
+ * Takes over what was just committed.
  *
  * @internal
  */
@@ -72,7 +74,7 @@ export function adopt(drive: Drive, change: SagaChange, steps: readonly StepReco
   drive.intended = steps.find((step) => step.phase === 'do' && step.status === 'started')?.seq;
   drive.released = change.dueInMs !== undefined;
   if (typeof change.dueInMs === 'number') drive.options.onParked(row.id, change.dueInMs);
-  if (status && isSettled(status)) publishSettled(drive, status, steps[0]);
+  if (status && isSettled(status)) drive.settled = { outcome: status, step: steps[0] };
 }
 
 /**
@@ -103,7 +105,7 @@ export async function recover(drive: Drive, error: SagaErrorInfo): Promise<void>
   if (!isSettled(row.status)) return undefined;
   drive.released = true;
   // Settled by our own COMMIT, whose answer got lost; others tell the channels of theirs.
-  if (row.fence === fence) publishSettled(drive, row.status, undefined);
+  if (row.fence === fence) drive.settled = { outcome: row.status, step: undefined };
   return undefined;
 }
 
@@ -173,8 +175,10 @@ export function publishStep(
   }));
 }
 
-function publishSettled({ saga, row }: Drive, outcome: SagaStatus, step: StepRecord | undefined): void {
-  if (!isSettled(outcome)) return;
+/** @internal */
+export function publishSettled({ saga, row, settled }: Drive): void {
+  if (settled === undefined || !isSettled(settled.outcome)) return;
+  const { outcome, step } = settled;
   publishSagaSettled(() => ({
     name: saga.name,
     outcome,

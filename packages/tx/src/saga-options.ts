@@ -1,3 +1,4 @@
+import { checkObject } from './options.js';
 import type { SagaDefinition } from './saga-definition.js';
 
 /** Options of `createSagaRunner`. */
@@ -44,6 +45,8 @@ export interface RunnerSettings {
 
 /** @internal */
 export function checkRunnerOptions(options: SagaRunnerOptions): RunnerSettings {
+  checkObject(options);
+  if (options.backoff !== undefined) checkObject(options.backoff, 'backoff');
   const { sagas, leaseMs = 30_000, concurrency = 10, pollMs = 1_000, undoAttempts = 10, onError } = options;
   const { baseMs = 500, maxMs = 60_000 } = options.backoff ?? {};
   if (!Array.isArray(sagas))

@@ -1,6 +1,6 @@
 import type { TransactionManager } from './manager.js';
 import type { SagaDefinition } from './saga-definition.js';
-import { type Drive, type DriveOptions, save } from './saga-drive.js';
+import { type Drive, type DriveOptions, save, publishSettled } from './saga-drive.js';
 import { holdLease } from './saga-lease.js';
 import { nextMove } from './saga-plan.js';
 import { callIntended, doStep, reconcileStep, undoStep } from './saga-steps.js';
@@ -22,7 +22,7 @@ export async function driveSaga(
 ): Promise<SagaRow> {
   const lease = holdLease(store, claimed, options.leaseMs);
   const drive: Drive = {
-    tm, store, options, saga, lease, row: claimed, intended: undefined, released: false,
+    tm, store, options, saga, lease, row: claimed, intended: undefined, released: false, settled: undefined,
   }; // prettier-ignore
   try {
     while (!drive.released) {
@@ -32,6 +32,7 @@ export async function driveSaga(
     }
     return drive.row;
   } finally {
+    publishSettled(drive);
     lease.end();
   }
 }

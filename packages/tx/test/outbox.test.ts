@@ -301,6 +301,12 @@ describe.each(engines)('the inbox on %s', (engine) => {
     );
   });
 
+  it('refuses a handler that is none, also of a message that was handled before', async () => {
+    const inbox = createInbox(database.tm);
+    await inbox.once('c', 'm', async () => 1);
+    await expect(inbox.once('c', 'm', 5 as never)).rejects.toThrow('fn must be a function, got 5');
+  });
+
   it('takes names of the full length, and refuses an age that is none', async () => {
     const inbox = createInbox(database.tm);
     expect((await inbox.once('c'.repeat(100), 'm'.repeat(255), async () => 1)).status).toBe('handled');

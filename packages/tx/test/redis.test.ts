@@ -79,6 +79,42 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
     await expect(publish([message])).rejects.toThrow('WRONGTYPE');
   });
 
+  it('appends nothing behind a refused message of the same key, in no stream, and the rest in order', async () => {
+    await redis.set('broken', 'a string, not a stream');
+    const publish = createRedisStreamsPublisher({ redis });
+    const message = (id: string, topic: string, key?: string): OutboxMessage => ({
+      id,
+      topic,
+      ...(key !== undefined && { key }),
+      payload: { id },
+      headers: {},
+      attempt: 1,
+    });
+    const idsOf = async (stream: string) =>
+      (await redis.xrange(stream, '-', '+')).map(([, fields]) => fields[1]);
+    const [a, b] = [message('a', 'fine', 'other'), message('b', 'fine')];
+    await expect(publish([a, message('c', 'broken', 'k'), message('d', 'fine', 'k'), b])).rejects.toThrow(
+      'WRONGTYPE',
+    );
+    expect(await idsOf('fine')).not.toContain('d');
+    expect(await idsOf('fine')).toContain('a');
+    await redis.del('broken', 'fine');
+    await publish([a, message('c', 'broken', 'k'), message('d', 'fine', 'k'), b]);
+    expect([await idsOf('fine'), await idsOf('broken')]).toEqual([['a', 'd', 'b'], ['c']]);
+  });
+
+  it('keeps the keyPrefix of its client', async () => {
+    const prefixed = new Redis(server.url, { keyPrefix: 'shop:' });
+    try {
+      await createRedisStreamsPublisher({ redis: prefixed, maxLength: 5 })([
+        { id: 'm', topic: 'paid', payload: 'ü\u0000', headers: {}, attempt: 1 },
+      ]);
+    } finally {
+      prefixed.disconnect();
+    }
+    expect((await redis.xrange('shop:paid', '-', '+'))[0]![1]).toContain('"ü\\u0000"');
+  });
+
   it('refuses a maxLength that is no length', () => {
     expect(() => createRedisStreamsPublisher({ redis, maxLength: 0 })).toThrow(
       'maxLength must be an integer >= 1, got 0',

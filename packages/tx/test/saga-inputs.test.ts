@@ -44,6 +44,17 @@ describe('what a saga refuses at its definition', () => {
       () => remote('a', () => 1, { unknown: {} as never }),
       'unknown must be a function',
     ],
+    [
+      'a pivot that is no yes or no',
+      () => local('a', () => 1, { pivot: 'yes' as never }),
+      'pivot must be a boolean, got "yes"',
+    ],
+    [
+      'options of a step that are none',
+      () => remote('a', () => 1, null as never),
+      'options must be an object, got null',
+    ],
+    ['no saga', () => defineSaga(undefined as never), 'saga must be an object, got undefined'],
     ['no name', () => defineSaga({ name: '', version: 1, input, steps: [step] }), 'name must be'],
     [
       'version 0',
@@ -104,6 +115,7 @@ describe('what the factories refuse', () => {
     [{ sagas: [], pollMs: Infinity }, 'pollMs must be >= 1'],
     [{ sagas: [], concurrency: 0 }, 'concurrency must be an integer >= 1, got 0'],
     [{ sagas: [], undoAttempts: 1.5 }, 'undoAttempts must be an integer >= 1, got 1.5'],
+    [{ sagas: [], backoff: 5 }, 'backoff must be an object, got 5'],
     [{ sagas: [], backoff: { baseMs: 0 } }, 'backoff.baseMs must be >= 1'],
     [{ sagas: [], backoff: { baseMs: 10, maxMs: 5 } }, 'backoff.maxMs must be >= 10'],
     [{ sagas: [], onError: 1 }, 'onError must be a function, got number'],

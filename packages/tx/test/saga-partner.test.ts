@@ -147,6 +147,26 @@ describe('a saga and its partners', () => {
     expect(JSON.parse(row.error)).toEqual({ name: 'Error', message: 'order-service is down' });
   });
 
+  it.each<[string, () => unknown]>([
+    ['completed', () => 'receipt'],
+    ['compensated', () => Promise.reject(new Error('declined'))],
+  ])('tells of its last step before it tells that it is %s', async (outcome, last) => {
+    const recorded = recordChannels('kit:tx:saga-settled', 'kit:tx:saga-step');
+    const saga = defineSaga({
+      name: 'told-in-order',
+      version: 1,
+      input,
+      steps: [local('row', () => 1, { undo: () => {} }), local('last', last)],
+    });
+    runner = createSagaRunner(database.tm, { sagas: [saga], ...fast });
+    await runner.start(saga, {});
+    recorded.stop();
+    const told = recorded.events.map(({ payload }) => payload.step ?? payload.outcome);
+    expect(told).toEqual(
+      outcome === 'completed' ? ['row', 'last', outcome] : ['row', 'last', 'row', outcome],
+    );
+  });
+
   it('tells how long it took, from its start, whoever ended it', async () => {
     const recorded = recordChannels('kit:tx:saga-settled', 'kit:tx:saga-step');
     const saga = defineSaga({
