@@ -28,7 +28,7 @@ const windowMs = 60_000;
  * import { createHealth, knexCheck } from '@kit/health';
  * import knex from 'knex';
  *
- * const db = knex({ client: 'pg', connection: process.env.DATABASE_URL ?? 'postgres://localhost/shop' });
+ * const db = knex({ client: 'pg', connection: process.env['DATABASE_URL'] ?? 'postgres://localhost/shop' });
  * createHealth().add(knexCheck(db));
  * ```
  */
