@@ -57,7 +57,7 @@ describe.each(engines.filter((engine) => engine !== 'sqlite'))(
         runner = createSagaRunner(tm, {
           sagas: [saga],
           pollMs: 20,
-          leaseMs: 2_000,
+          leaseMs: 60_000,
           backoff: { baseMs: 5, maxMs: 20 },
         });
         const recorded = recordChannels('kit:tx:saga-settled');
