@@ -107,7 +107,10 @@ describe('SQLite with several connections in one process', () => {
           await insert('insert or rollback').catch(() => {});
         })
         .catch((error: unknown) => error);
-      expect(reason).toMatchObject({ code: 'KIT_TX_UNEXPECTED_ROLLBACK' });
+      expect(reason).toMatchObject({
+        code: 'KIT_TX_UNEXPECTED_ROLLBACK',
+        cause: { code: 'SQLITE_CONSTRAINT_UNIQUE' },
+      });
       expect((reason as Error).message).toMatch(
         /was rolled back by the server: an error inside was swallowed \(.*UNIQUE/,
       );

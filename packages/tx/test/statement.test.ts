@@ -20,6 +20,7 @@ describe('statements that end a transaction', () => {
   it.each([
     'select 1',
     'select $1',
+    'select $1, $$ ; commit $$',
     'prepare plan as select 1',
     '/* commit */ select 1',
     '/* outer /* commit */ ; commit */ select 1',
