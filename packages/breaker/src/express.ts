@@ -2,7 +2,10 @@ import { type ErrorRequestHandler, type Request, type Response, Router } from 'e
 import { type BreakerAdminOptions, createBreakerAdmin, type HttpAnswer, toHttpAnswer } from './index.js';
 
 /** Options of the Express adapter. */
-export type BreakerRoutesOptions = BreakerAdminOptions<Request>;
+export interface BreakerRoutesOptions extends BreakerAdminOptions<Request> {
+  /** Set it to false beside an error handler of your own that knows these errors, as `@kit/errors` does. @default true */
+  answerErrors?: boolean | undefined;
+}
 
 /**
  * The admin route, and an error handler that answers an open breaker with 503 and `Retry-After`; mount it after your
@@ -29,7 +32,7 @@ export function breakerRoutes(options: BreakerRoutesOptions): [Router, ErrorRequ
   router.post(admin.actionPath, (req, res, next) => {
     admin.answer(req, req.params).then((answer) => send(res, answer), next);
   });
-  return [router, breakerErrors()];
+  return [router, (options.answerErrors ?? true) ? breakerErrors() : passOn];
 }
 
 /** The error handler alone: 503 with `Retry-After` for an open breaker or a full bulkhead, 504 for a timeout. */
@@ -40,6 +43,8 @@ export function breakerErrors(): ErrorRequestHandler {
     else send(res, answer);
   };
 }
+
+const passOn: ErrorRequestHandler = (error, _req, _res, next) => next(error);
 
 function send(res: Response, { status, headers, body }: HttpAnswer): void {
   res.status(status).set('content-type', 'application/json').set(headers).send(JSON.stringify(body));

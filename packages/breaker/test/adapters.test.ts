@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Get, Inject, Injectable } from '@nestjs/common';
+import type { ErrorRequestHandler } from 'express';
 import { startExpress, startFastify, startNest } from 'kit-tooling/apps';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { breakerErrors, breakerRoutes } from '../src/express.js';
@@ -218,6 +219,20 @@ describe('the adapters', () => {
       expect((await fetch(`${app.url}/ops/x/reset`, isolate)).status).toBe(200);
       await app.close();
     }
+  });
+
+  it('leave the errors to a later handler when told to', async () => {
+    const breakers = createBreakerRegistry();
+    breakers.get('x').isolate();
+    const app = await startExpress((app) => {
+      app.get('/', () => breakers.get('x').run(() => 1));
+      app.use(breakerRoutes({ breakers, authorize: () => true, answerErrors: false }));
+      app.use(((error, _req, res, _next) => void res.status(418).send(error.code)) as ErrorRequestHandler);
+    });
+    const response = await fetch(app.url);
+    expect([response.status, await response.text()]).toEqual([418, 'KIT_BREAKER_OPEN']);
+    expect((await fetch(`${app.url}/admin/breakers`)).status).toBe(200);
+    await app.close();
   });
 
   it('refuse what is no registry, and a breaker without a name', async () => {
