@@ -155,8 +155,12 @@ describe.each(engines)('the outbox on %s', (engine) => {
     });
     await eventually(async () => (await createOutbox(database.tm).backlog()) === 0);
     expect(published).toEqual(['whole']);
-    expect(await database.knex('kit_outbox').select('message_id', 'status')).toEqual([
-      { message_id: 'damaged', status: 'abandoned' },
+    expect(await database.knex('kit_outbox').select('message_id', 'status', 'error')).toEqual([
+      {
+        message_id: 'damaged',
+        status: 'abandoned',
+        error: expect.stringMatching(/^it cannot be read: .*JSON/),
+      },
     ]);
     expect(errors).toMatchObject([{ name: 'SyntaxError' }]);
   });
