@@ -22,6 +22,9 @@ export function openSqlite(filename: string): Knex {
       max: 1,
       afterCreate(connection: SqliteConnection, done: (error: unknown, connection: unknown) => void) {
         connection.pragma('journal_mode = WAL');
+        // What a killed process committed is there. A power failure may take the last commits along; FULL would not, and
+        // waits for the disk in each of them. (better-sqlite3 is built with NORMAL; it should be read here.)
+        connection.pragma('synchronous = NORMAL');
         connection.pragma('foreign_keys = ON');
         keepStatements(connection);
         done(null, connection);
