@@ -3,7 +3,7 @@ import { publishRaised } from './channels.js';
 import { fingerprintOf } from './fingerprint.js';
 import { maskAndCut } from './mask.js';
 import { MinuteRates } from './minute-rates.js';
-import { messageOf, readString } from './read.js';
+import { messageOf, readString, show } from './read.js';
 import { toAppError } from './to-app-error.js';
 
 export interface ErrorMonitorOptions {
@@ -185,7 +185,7 @@ function originalMessage(error: AppError): string {
 
 function checkCount(option: string, value: unknown, max: number): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max) {
-    throw new RangeError(`${option} must be an integer from 1 to ${max}, got ${String(value)}`);
+    throw new RangeError(`${option} must be an integer from 1 to ${max}, got ${show(value)}`);
   }
 }
 

@@ -192,7 +192,7 @@ describe('createErrorMonitor', () => {
     [{ capacity: 1.5 }, /capacity .* got 1.5/],
     [{ capacity: 10_001 }, /capacity .* got 10001/],
     [{ maxFingerprints: -1 }, /maxFingerprints must be .* got -1/],
-    [{ maxFingerprints: '5' }, /maxFingerprints .* got 5/],
+    [{ maxFingerprints: '5' }, /maxFingerprints .* got "5"/],
     [{ now: 5 }, /now must be a function, got number/],
   ])('refuses %o', (options, message) => {
     expect(() => createErrorMonitor(options as never)).toThrow(message);

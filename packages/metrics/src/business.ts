@@ -1,5 +1,6 @@
 import type { SeeUser } from './active-users.js';
 import type { Instruments } from './instrument-maker.js';
+import { show } from './labels.js';
 
 /** Business operations and who uses them. */
 export interface Business {
@@ -37,7 +38,7 @@ export function createBusiness(instruments: Instruments, seeUser: SeeUser): Busi
   };
   return {
     async track(operation, fn) {
-      if (typeof fn !== 'function') throw new TypeError(`fn must be a function, got ${String(fn)}`);
+      if (typeof fn !== 'function') throw new TypeError(`fn must be a function, got ${show(fn)}`);
       const startedAt = performance.now();
       let result;
       try {

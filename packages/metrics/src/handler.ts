@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { contentTypes, type Format } from './exposition.js';
+import { show } from './labels.js';
 import { checkNumber } from './options.js';
 import { negotiate } from './negotiate.js';
 import type { Page } from './page.js';
@@ -37,7 +38,7 @@ export interface PageSource {
 export function createHandler(source: PageSource, options: HandlerOptions = {}): MetricsHandler {
   const { authorize } = options;
   if (authorize !== undefined && typeof authorize !== 'function') {
-    throw new TypeError(`authorize must be a function (req) => boolean, got ${String(authorize)}`);
+    throw new TypeError(`authorize must be a function (req) => boolean, got ${show(authorize)}`);
   }
   const cacheMs = checkNumber('cacheMs', options.cacheMs ?? 1_000, 0, 3_600_000);
   const collectTimeoutMs = checkNumber('collectTimeoutMs', options.collectTimeoutMs ?? 2_000, 1, 600_000);

@@ -1,5 +1,5 @@
 import { isCardNumber, maskDigits } from './card-number.js';
-import { optionsObject, stringList } from './check.js';
+import { optionsObject, show, stringList } from './check.js';
 import { createKeyMatcher } from './mask-keys.js';
 import { createTextMasker } from './mask-text.js';
 
@@ -56,7 +56,7 @@ export function createInspector(options: MaskerOptions = {}): (value: unknown) =
   const { censor = '[masked]', depth: maxDepth = 8 } = options;
   if (typeof censor !== 'string') throw new TypeError(`censor must be a string, got ${typeof censor}`);
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 100)
-    throw new RangeError(`depth must be an integer from 1 to 100, got ${String(maxDepth)}`);
+    throw new RangeError(`depth must be an integer from 1 to 100, got ${show(maxDepth)}`);
   const matchKey = createKeyMatcher(stringList('keys', options.keys), stringList('ignore', options.ignore));
   const maskText = createTextMasker(matchKey, censor);
   let hits = 0;

@@ -1,4 +1,4 @@
-import { checkObject } from './options.js';
+import { checkObject, show } from './options.js';
 
 /** The part of a Standard Schema (zod, valibot, arktype, …) that a saga needs. https://standardschema.dev */
 export interface SagaSchema<Input = unknown, Output = unknown> {
@@ -139,7 +139,7 @@ export function defineSaga<Input>(saga: {
   const { name, version, input, steps } = saga;
   checkName('name', name);
   if (!Number.isSafeInteger(version) || version < 1 || version > 2 ** 31 - 1) {
-    throw new RangeError(`version must be an integer >= 1, got ${String(version)}`);
+    throw new RangeError(`version must be an integer >= 1, got ${show(version)}`);
   }
   if (typeof input?.['~standard']?.validate !== 'function') {
     throw new TypeError('input must be a Standard Schema (zod, valibot, arktype, …)');

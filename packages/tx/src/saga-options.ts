@@ -1,4 +1,4 @@
-import { checkObject } from './options.js';
+import { checkObject, show } from './options.js';
 import type { SagaDefinition } from './saga-definition.js';
 
 /** Options of `createSagaRunner`. */
@@ -89,13 +89,13 @@ export function checkRunnerOptions(options: SagaRunnerOptions): RunnerSettings {
 /** @internal */
 export function checkMs(name: string, value: unknown, min: number): void {
   if (typeof value !== 'number' || !(value >= min && value < 2 ** 31)) {
-    throw new RangeError(`${name} must be >= ${min} and < 2^31 milliseconds, got ${String(value)}`);
+    throw new RangeError(`${name} must be >= ${min} and < 2^31 milliseconds, got ${show(value)}`);
   }
 }
 
 /** @internal */
 export function checkCount(name: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw new RangeError(`${name} must be an integer >= 1, got ${String(value)}`);
+    throw new RangeError(`${name} must be an integer >= 1, got ${show(value)}`);
   }
 }

@@ -1,3 +1,4 @@
+import { show } from './options.js';
 import { publishSagaSettled } from './saga-channels.js';
 import { isSettled } from './saga-drive.js';
 import type { SagaChange, SagaRow, SagaStore } from './saga-store.js';
@@ -13,7 +14,7 @@ export interface SagaResolution {
 /** @internal */
 export async function resolveSaga(store: SagaStore, id: string, { as, note }: SagaResolution): Promise<void> {
   if (as !== 'retry' && as !== 'compensated' && as !== 'completed') {
-    throw new RangeError(`as must be 'retry', 'compensated' or 'completed', got ${String(as)}`);
+    throw new RangeError(`as must be 'retry', 'compensated' or 'completed', got ${show(as)}`);
   }
   for (;;) {
     const saga = await store.find(id);
