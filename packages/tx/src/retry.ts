@@ -19,8 +19,14 @@ export async function pauseBeforeRetry(
   aborted: Promise<never> | undefined,
 ): Promise<void> {
   const limitMs = Math.min((retry.baseMs ?? defaultBaseMs) * 2 ** (attempt - 1), longestPauseMs);
-  const pause = delay(Math.random() * limitMs);
-  await (aborted === undefined ? pause : Promise.race([pause, aborted]));
+  const over = new AbortController();
+  const pause = delay(Math.random() * limitMs, undefined, { signal: over.signal });
+  try {
+    await (aborted === undefined ? pause : Promise.race([pause, aborted]));
+  } finally {
+    // A pause that was cut short must not keep the process alive.
+    over.abort();
+  }
 }
 
 function isObject(value: unknown): value is { cause?: unknown; code?: unknown; errno?: unknown } {

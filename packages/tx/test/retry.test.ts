@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recordChannels } from 'kit-tooling/channels';
 import { createTransactionManager, isAfterCommitError } from '../src/index.js';
+import { pauseBeforeRetry } from '../src/retry.js';
 import { engines, reasonOf, useDatabase } from './support/databases.js';
 
 describe.each(engines)('concurrent work on %s', (engine) => {
@@ -185,4 +186,13 @@ describe.each(engines)('concurrent work on %s', (engine) => {
       expect(deadlocks).toBeGreaterThan(0);
       expect(await balance()).toBe(102);
     });
+});
+
+it('a pause that is cut short leaves no timer that keeps the process alive', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
+  const before = timers();
+  const pause = pauseBeforeRetry({ attempts: 2, baseMs: 5_000 }, 1, Promise.reject(new Error('aborted')));
+  const during = timers();
+  await expect(pause).rejects.toThrow('aborted');
+  expect([during, timers()]).toEqual([before + 1, before]);
 });
