@@ -101,7 +101,7 @@ describe('what a saga does with', () => {
     await expect(runner.resolve(id, { as: 'retry' })).rejects.toThrow('is completed');
     const open = await runner.start(waits, { amount: 1 });
     await expect(runner.resolve(open.id, { as: 'maybe' as never })).rejects.toThrow(
-      "as must be 'retry', 'compensated' or 'completed', got maybe",
+      "as must be 'retry', 'compensated' or 'completed', got \"maybe\"",
     );
     expect(await runner.backlog()).toBe(1);
     await runner.resolve(open.id, { as: 'completed', note: 'done by phone' });
