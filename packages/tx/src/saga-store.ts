@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { performance } from 'node:perf_hooks';
 import type { DatabaseSession } from './database-session.js';
 import { fromJsonText } from './json-value.js';
@@ -39,7 +40,8 @@ export type SagaStore = ReturnType<typeof createSagaStore>;
  */
 export function createSagaStore(session: DatabaseSession, owner: string, leaseMs: number) {
   const { now } = session;
-  const after = (ms: number) => session.raw(`${now} + ${Math.ceil(ms)}`);
+  const afterSql = (ms: number) => `${now} + ${Math.ceil(ms)}`;
+  const after = (ms: number) => session.raw(afterSql(ms));
   const sagas = () => session.db()('kit_saga');
   const columns = [
     'id', 'name', 'version', 'status', 'next_step', 'fence', 'owner', 'retries', 'input', 'input_hash', 'error', 'trace',
@@ -142,7 +144,8 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     /** A fenced change of the saga and its steps, in the transaction of the caller. */
     async advanceInside(saga: SagaRow, change: SagaChange, steps: readonly StepRecord[]): Promise<boolean> {
       if (steps.length > 0 && session.engine === 'postgres') return advanceAtOnce(saga, change, steps);
-      const changed = await held(saga).update(columnsOf(change));
+      const { sql, bindings } = fencedUpdate(saga, change);
+      const changed = changedOf(session.engine, await session.raw(sql, bindings));
       if (changed > 0 && steps.length > 0) await putSteps(saga.id, steps);
       return changed > 0;
     },
@@ -182,18 +185,26 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     return sagas().where({ id, fence });
   }
 
-  function columnsOf(change: SagaChange): Record<string, unknown> {
+  /** As text: the one statement of every step, which a query builder would put together each time anew. */
+  function fencedUpdate({ id, fence }: SagaRow, change: SagaChange): Statement {
     const { dueInMs = leaseMs, error, status, nextStep, retries, resolution } = change;
-    return {
-      updated_at: session.raw(now),
-      due_at: dueInMs === null ? null : after(dueInMs),
-      ...(change.dueInMs !== undefined && { owner: null }),
-      ...(status && { status }),
-      ...(nextStep !== undefined && { next_step: nextStep }),
-      ...(error !== undefined && { error: error && JSON.stringify(error) }),
-      ...(retries !== undefined && { retries }),
-      ...(resolution !== undefined && { resolution, fence: session.raw('fence + 1') }),
+    const set = [`updated_at = ${now}`, `due_at = ${dueInMs === null ? 'NULL' : afterSql(dueInMs)}`];
+    const bindings: Knex.RawBinding[] = [];
+    const put = (column: string, value: string | number | null) => {
+      set.push(`${column} = ?`);
+      bindings.push(value);
     };
+    if (change.dueInMs !== undefined) set.push('owner = NULL');
+    if (status !== undefined) put('status', status);
+    if (nextStep !== undefined) put('next_step', nextStep);
+    if (error !== undefined) put('error', error && JSON.stringify(error));
+    if (retries !== undefined) put('retries', retries);
+    if (resolution !== undefined) {
+      put('resolution', resolution);
+      set.push('fence = fence + 1');
+    }
+    const sql = `UPDATE kit_saga SET ${set.join(', ')} WHERE id = ? AND fence = ?`;
+    return { sql, bindings: [...bindings, id, fence] };
   }
 
   /** PostgreSQL does both in one statement: one round trip and one commit instead of four. */
@@ -202,20 +213,14 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     change: SagaChange,
     steps: readonly StepRecord[],
   ): Promise<boolean> {
+    const update = fencedUpdate(saga, change);
     const { rows }: { rows: unknown[] } = await session.raw(
-      `WITH held AS (?)
-       INSERT INTO kit_saga_step (saga_id, seq, phase, name, status, attempts, result, error, updated_at)
-       SELECT held.id, step.*, ${now} FROM held, (VALUES ${steps.map(() => stepValues).join(', ')}) AS step
-       ON CONFLICT (saga_id, seq, phase) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
-         result = excluded.result, error = excluded.error, updated_at = excluded.updated_at
-       RETURNING seq`,
-      [
-        held(saga).update(columnsOf(change)).returning('id'),
-        ...steps.flatMap(({ seq, phase, name, status, attempts, result, error }) => [
-          seq, phase, name, status, attempts, jsonOf(result), jsonOf(error),
-        ]),
-      ],
-    ); // prettier-ignore
+      `WITH held AS (${update.sql} RETURNING id)
+       INSERT INTO kit_saga_step (${stepColumns}, saga_id, updated_at)
+       SELECT step.*, held.id, ${now} FROM held, (VALUES ${steps.map(() => typedStepValues).join(', ')}) AS step
+       ${onSameStep.postgres} RETURNING seq`,
+      [...update.bindings, ...steps.flatMap(valuesOf)],
+    );
     return rows.length > 0;
   }
 
@@ -251,19 +256,43 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     return rows.map((row) => toSaga(row, steps.get(String(row.id)) ?? []));
   }
 
+  /** An upsert, so that a write whose COMMIT got lost on the way back can be repeated. */
   async function putSteps(sagaId: string, steps: readonly StepRecord[]): Promise<void> {
-    const rows = steps.map(({ seq, phase, name, status, attempts, result, error }) => ({
-      saga_id: sagaId, seq, phase, name, status, attempts,
-      result: jsonOf(result),
-      error: jsonOf(error),
-      updated_at: session.raw(now),
-    })); // prettier-ignore
-    // An upsert, so that a write whose COMMIT got lost on the way back can be repeated.
-    await session.db()('kit_saga_step').insert(rows).onConflict(['saga_id', 'seq', 'phase']).merge();
+    await session.raw(
+      `INSERT INTO kit_saga_step (${stepColumns}, saga_id, updated_at)
+       VALUES ${steps.map(() => `(${stepValues}, ?, ${now})`).join(', ')} ${onSameStep[session.engine]}`,
+      steps.flatMap((step) => [...valuesOf(step), sagaId]),
+    );
   }
 }
 
-const stepValues = '(?::integer, ?, ?, ?, ?::integer, ?, ?)';
+interface Statement {
+  readonly sql: string;
+  readonly bindings: readonly Knex.RawBinding[];
+}
+
+const stepColumns = 'seq, phase, name, status, attempts, result, error';
+const stepValues = '?, ?, ?, ?, ?, ?, ?';
+const typedStepValues = '(?::integer, ?, ?, ?, ?::integer, ?, ?)';
+
+const valuesOf = ({ seq, phase, name, status, attempts, result, error }: StepRecord) => [
+  seq, phase, name, status, attempts, jsonOf(result), jsonOf(error),
+]; // prettier-ignore
+
+const replaced = ['status', 'attempts', 'result', 'error', 'updated_at'];
+const onConflict = `ON CONFLICT (saga_id, seq, phase) DO UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+const onSameStep = {
+  postgres: onConflict,
+  sqlite: onConflict,
+  mysql: `ON DUPLICATE KEY UPDATE ${replaced.map((column) => `${column} = VALUES(${column})`).join(', ')}`,
+};
+
+/** How many rows a raw UPDATE has changed, in the words of each driver. */
+function changedOf(engine: DatabaseSession['engine'], answer: unknown): number {
+  if (engine === 'postgres') return (answer as { rowCount: number }).rowCount;
+  if (engine === 'mysql') return (answer as [{ affectedRows: number }])[0].affectedRows;
+  return (answer as { changes: number }).changes;
+}
 
 const openStatuses: readonly SagaStatus[] = ['running', 'compensating'];
 

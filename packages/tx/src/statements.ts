@@ -99,13 +99,29 @@ export function refuseEnders(
   active = true,
 ): void {
   if (harmless.has(query.method ?? '')) return;
-  if (!physical.engine.endsTransaction(query.sql, active)) return;
+  if (!ends(physical.engine, query.sql, active)) return;
   throw new TransactionHijackedError(
     active
       ? `This statement would end the transaction behind the manager's back, so it was not sent: ${query.sql}`
       : `Transactions are begun and ended by tm.run only; this statement was not sent: ${query.sql}`,
   );
 }
+
+/** A text is read letter by letter: the usual ones once. The bounds keep texts with values in them from filling memory. */
+function ends(engine: Engine, sql: string, active: boolean): boolean {
+  if (sql.length > longestKept) return engine.endsTransaction(sql, active);
+  let verdicts = verdictsOf.get(engine);
+  if (verdicts === undefined) verdictsOf.set(engine, (verdicts = { active: new Map(), idle: new Map() }));
+  const known = active ? verdicts.active : verdicts.idle;
+  const verdict = known.get(sql) ?? engine.endsTransaction(sql, active);
+  if (known.size >= mostKept) known.clear();
+  known.set(sql, verdict);
+  return verdict;
+}
+
+const longestKept = 2_000;
+const mostKept = 500;
+const verdictsOf = new WeakMap<Engine, Record<'active' | 'idle', Map<string, boolean>>>();
 
 /** No server can be asked to: the transaction around writes. */
 function refuseWrites({ label, physical }: Scope, query: QueryObject): void {
