@@ -8,7 +8,10 @@ import { preflight } from './platform/preflight.ts';
 import { planPlatform, type PlatformPlan } from './platform/services.ts';
 import { sendTraffic } from './platform/traffic.ts';
 
-/** `npm start`: the example platform on this machine, every service a process; `--watch` restarts them on changes. */
+/**
+ * `npm start`: the example platform on this machine, every service a process; `--watch` restarts them on changes, `--built`
+ * runs what was built.
+ */
 const running: RunningService[] = [];
 const colours: Record<string, 'cyan' | 'magenta' | 'green' | 'yellow'> = {
   partners: 'magenta',
@@ -30,15 +33,17 @@ try {
   const { values } = parseArgs({
     options: {
       watch: { type: 'boolean', default: false },
+      built: { type: 'boolean', default: false },
       'no-traffic': { type: 'boolean', default: false },
     },
   });
   const plan = planPlatform(process.env, () => randomBytes(24).toString('hex'));
   await preflight(plan);
-  await startAll(plan, values.watch);
+  const { watch, built } = values;
+  await startAll(plan, { watch, built });
   printWhere(plan);
   for (const { name, pid } of running) say(name, `${name} is process ${pid}`);
-  if (!values.watch && !values['no-traffic'] && process.env.KIT_TRAFFIC !== 'off') await demonstrate(plan);
+  if (!watch && !values['no-traffic'] && process.env.KIT_TRAFFIC !== 'off') await demonstrate(plan, built);
 } catch (error) {
   if (!ending.signal.aborted) {
     process.stderr.write(`[kit] ${error instanceof Error ? error.message : String(error)}\n`);
@@ -46,10 +51,10 @@ try {
   }
 }
 
-async function startAll(plan: PlatformPlan, watch: boolean): Promise<void> {
+async function startAll(plan: PlatformPlan, how: { watch: boolean; built: boolean }): Promise<void> {
   let isUp = false;
   for (const service of plan.services) {
-    const started = startService(service, { host: plan.host, watch, say });
+    const started = startService(service, { host: plan.host, ...how, say });
     running.push(started);
     void started.exited.then((code) => {
       if (ending.signal.aborted || !isUp) return;
@@ -91,11 +96,11 @@ Ctrl-C stops everything.
 `);
 }
 
-async function demonstrate(plan: PlatformPlan): Promise<void> {
+async function demonstrate(plan: PlatformPlan, built: boolean): Promise<void> {
   try {
     await sendTraffic({
       paymentUrl: `http://${plan.host}:${portOf(plan.services, 'PAYMENT_PORT')}`,
-      rehearsal: () => startRehearsal(plan),
+      rehearsal: () => startRehearsal(plan, built),
       say: (line) => say('traffic', line),
       signal: ending.signal,
     });
@@ -105,7 +110,7 @@ async function demonstrate(plan: PlatformPlan): Promise<void> {
 }
 
 /** Another payment-service with a database of its own: it fails for show and takes nobody with it. */
-async function startRehearsal({ services, host, dataDir }: PlatformPlan) {
+async function startRehearsal({ services, host, dataDir }: PlatformPlan, built: boolean) {
   const original = services.find(({ name }) => name === 'payment-service')!;
   const port = await freePort(host);
   const service = startService(
@@ -124,7 +129,7 @@ async function startRehearsal({ services, host, dataDir }: PlatformPlan) {
       },
       ports: [{ ...original.ports[0]!, port }],
     },
-    { host, watch: false, say },
+    { host, watch: false, built, say },
   );
   running.push(service);
   await service.ready;

@@ -20,6 +20,8 @@ export interface RunningService {
 export interface ServiceOptions {
   host: string;
   watch: boolean;
+  /** Runs `dist/main.js`, which must be built, as the Dockerfile does; otherwise the sources. */
+  built: boolean;
   say: (service: string, line: string) => void;
 }
 
@@ -31,22 +33,20 @@ const tsx = import.meta.resolve('tsx');
 const upMs = 60_000;
 const downMs = 27_000;
 
-export function startService(plan: ServicePlan, { host, watch, say }: ServiceOptions): RunningService {
+export function startService(plan: ServicePlan, { host, watch, built, say }: ServiceOptions): RunningService {
   const child = spawn(
     process.execPath,
     [
       ...(watch ? ['--watch', '--watch-preserve-output'] : []),
-      '--conditions=@kit/source',
-      '--import',
-      tsx,
+      ...(built ? [] : ['--conditions=@kit/source', '--import', tsx]),
       '--import',
       lifeline,
-      plan.main,
+      `${plan.folder}/${built ? 'dist/main.js' : 'src/main.ts'}`,
       ...plan.args,
     ],
     {
       cwd: root,
-      env: { ...process.env, ...plan.env },
+      env: { ...process.env, ...(built && { NODE_ENV: 'production' }), ...plan.env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Its own process group: Ctrl-C reaches it once, through us.
       detached: process.platform !== 'win32',

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 /** What the platform runs, and where. */
 export interface ServicePlan {
   name: string;
-  main: string;
+  folder: string;
   args: string[];
   env: Record<string, string>;
   ports: { name: string; variable: string; port: number; framework: string; does: string }[];
@@ -50,7 +50,7 @@ export function planPlatform(env: NodeJS.ProcessEnv, newToken: () => string): Pl
     services: [
       {
         name: 'partners',
-        main: 'examples/partners/src/main.ts',
+        folder: 'examples/partners',
         args: [],
         env: {
           ...shared,
@@ -66,7 +66,7 @@ export function planPlatform(env: NodeJS.ProcessEnv, newToken: () => string): Pl
       },
       {
         name: 'payment-service',
-        main: 'examples/payment-service/src/main.ts',
+        folder: 'examples/payment-service',
         args: [],
         env: {
           ...shared,
@@ -88,7 +88,7 @@ export function planPlatform(env: NodeJS.ProcessEnv, newToken: () => string): Pl
       },
       {
         name: 'user-service',
-        main: 'examples/user-service/src/main.ts',
+        folder: 'examples/user-service',
         args: [],
         env: {
           ...shared,

@@ -35,7 +35,8 @@ describe('npm run load', () => {
       expect(row[12]).toMatch(/^(met|missed): /);
     }
     expect(child.stdout).toContain(`${availableParallelism()} × `);
-  });
+    expect(child.stdout).toContain('node dist/main.js');
+  }, 600_000);
 
   it('refuses what is no sensible number, by name', async () => {
     const wrong = { '--rate': '0', '--duration': '1e9', '--connections': 'many', '--warmup': '-1' };

@@ -7,24 +7,25 @@ import { residentBytesOf } from './process-metrics.ts';
 import { prepareScenarios, type Scenario } from './scenarios.ts';
 import { measureUsage } from './usage.ts';
 
-const help = `npm run load -- [--duration 10] [--rate 100] [--connections 50] [--warmup 10]
+const help = `npm run load -- [--duration 10] [--rate 100] [--connections 50] [--warmup 30]
 
   Drives the example platform on loopback and compares it with its targets. Uses the platform that runs on
-  PAYMENT_PORT and USER_PORT; starts one of its own, with a data folder of its own, LOG_LEVEL=warn and rate limits
-  that do not matter, where none does.
+  PAYMENT_PORT and USER_PORT; where none does, it builds one and starts it as it is deployed (node dist/main.js), with
+  a data folder of its own, LOG_LEVEL=warn and rate limits that do not matter.
   Exit code 1 when a target is missed.
 
   --duration     seconds that count in each scenario (1 to 300)
   --rate         requests a second in each scenario, evenly spread (1 to 10000)
   --connections  keep-alive connections (1 to 500)
-  --warmup       seconds of the same traffic before, which do not count (0 to 60)
+  --warmup       seconds of the same traffic before, which do not count: Node compiles what runs often, and needs some
+                 thousand requests for that (0 to 300)
 `;
 const { values } = parseArgs({
   options: {
     duration: { type: 'string', default: '10' },
     rate: { type: 'string', default: '100' },
     connections: { type: 'string', default: '50' },
-    warmup: { type: 'string', default: '10' },
+    warmup: { type: 'string', default: '30' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -35,7 +36,7 @@ if (values.help) {
 const duration = wholeNumber('duration', values.duration, 1, 300);
 const rate = wholeNumber('rate', values.rate, 1, 10_000);
 const connections = wholeNumber('connections', values.connections, 1, 500);
-const warmup = wholeNumber('warmup', values.warmup, 0, 60);
+const warmup = wholeNumber('warmup', values.warmup, 0, 300);
 
 const columns = [
   'scenario',
@@ -53,14 +54,16 @@ const columns = [
 ];
 
 const cores = availableParallelism();
+const platform = await startPlatform();
 const notes = [
+  platform.runs,
+  `${warmup} s of the same traffic before each scenario do not count.`,
   `${cores} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}.`,
   'CPU and memory are of the service that was asked, 100 % being one core, its own calls to partners included;',
   `load CPU is what this program took of the same ${cores} cores, and machine is how busy they were with everything on them,`,
   'the partners included. Where that nears 100 %, requests wait for a core, and a latency says how many are waiting.',
 ].join(' ');
 
-const platform = await startPlatform();
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } finally {
