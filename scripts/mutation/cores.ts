@@ -62,6 +62,7 @@ export const cores: Readonly<Record<string, Core>> = {
       'plain',
       'problem',
       'public-message',
+      'quiet-answer',
       'read',
       'to-app-error',
     ],
@@ -110,7 +111,7 @@ export const cores: Readonly<Record<string, Core>> = {
     leftOut: {
       'index, channels, core, engine, knex-port and the like': 'exports and types',
       'express, fastify, nest, http-idempotency*': 'adapters: one suite for the three frameworks',
-      'engine-*, relay-listen': 'speak to one server each; MariaDB is not started for mutants',
+      'engine-*, relay-listen': 'one file a server, and not every server is started for mutants',
       positions: 'a map',
       'bullmq, redis-streams, lock': 'need a Redis per mutant',
       'options, saga-definition, errors, migrate':
