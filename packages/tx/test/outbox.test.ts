@@ -233,7 +233,13 @@ describe.each(engines)('the outbox on %s', (engine) => {
 
   it('takes over from a relay that went silent, and that one deletes nothing when it comes back', async () => {
     let wakeUp = () => {};
-    const slow = relay({ leaseMs: 60, publish: () => new Promise<void>((resolve) => (wakeUp = resolve)) });
+    // It tries again after each lease, and is not to abandon the message before the other one gets hold of it.
+    const slow = relay({
+      leaseMs: 60,
+      maxAttempts: 1_000_000,
+      backoff: { baseMs: 500, maxMs: 500 },
+      publish: () => new Promise<void>((resolve) => (wakeUp = resolve)),
+    });
     const id = await add('t', 1);
     await eventually(async () => (await database.knex('kit_outbox').first())?.owner);
     const published: string[] = [];
