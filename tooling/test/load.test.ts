@@ -20,14 +20,15 @@ describe('npm run load', () => {
     expect(cellsOf(lines[0]!)).toEqual(
       expect.arrayContaining(['p50', 'p95', 'p99', 'errors', 'CPU', 'memory', 'load CPU', 'targets']),
     );
-    const rows = lines.slice(2, 7).map(cellsOf);
-    expect(rows.map(([, name]) => name)).toEqual([
+    const rows = lines.slice(2, 12).map(cellsOf);
+    const routes = [
       'POST /v1/payments',
       'GET /v1/payments/:id',
       'POST /auth/login',
       'GET /auth/me',
       'POST /phone/validate',
-    ]);
+    ];
+    expect(rows.map(([, name]) => name)).toEqual([...routes, ...routes.map((route) => `mixed: ${route}`)]);
     for (const row of rows) {
       expect(row[6]).toBe('0.00 %');
       expect(row[8]).toMatch(/^\d+\.\d ms$/);

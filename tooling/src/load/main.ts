@@ -1,11 +1,10 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { parseArgs, styleText } from 'node:util';
 import { renderTable } from '../bench/report.ts';
-import { drive, quantile } from './drive.ts';
+import { type Outcome, quantile } from './drive.ts';
+import { measure, type Measured } from './measure.ts';
 import { startPlatform } from './platform.ts';
-import { residentBytesOf } from './process-metrics.ts';
-import { prepareScenarios, type Scenario } from './scenarios.ts';
-import { measureUsage } from './usage.ts';
+import { prepareScenarios } from './scenarios.ts';
 
 const help = `npm run load -- [--duration 10] [--rate 100] [--connections 50] [--warmup 30]
 
@@ -15,7 +14,7 @@ const help = `npm run load -- [--duration 10] [--rate 100] [--connections 50] [-
   Exit code 1 when a target is missed.
 
   --duration     seconds that count in each scenario (1 to 300)
-  --rate         requests a second in each scenario, evenly spread (1 to 10000)
+  --rate         requests a second, evenly spread: of each scenario by itself, then of all of them together (1 to 10000)
   --connections  keep-alive connections (1 to 500)
   --warmup       seconds of the same traffic before, which do not count: Node compiles what runs often, and needs some
                  thousand requests for that (0 to 300)
@@ -58,8 +57,10 @@ const platform = await startPlatform();
 const notes = [
   platform.runs,
   `${warmup} s of the same traffic before each scenario do not count.`,
+  `The mixed rows were driven at once, together ${rate} requests a second, half of them payments.`,
   `${cores} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}.`,
-  'CPU and memory are of the service that was asked, 100 % being one core, its own calls to partners included;',
+  'CPU and memory are of the service that was asked, whatever it was asked at that time, 100 % being one core, its own',
+  'calls to partners included; CPU a request is the mean over these requests;',
   `load CPU is what this program took of the same ${cores} cores, and machine is how busy they were with everything on them,`,
   'the partners included. Where that nears 100 %, requests wait for a core, and a latency says how many are waiting.',
 ].join(' ');
@@ -72,56 +73,55 @@ try {
 
 async function main(): Promise<boolean> {
   const scenarios = await prepareScenarios(platform);
+  const at = (share: number) => Math.max(1, Math.round(rate * share));
+  const alone = scenarios.map((scenario) => [{ scenario, rate: at(scenario.share ?? 1) }]);
+  const mixed = scenarios.map((scenario) => ({ scenario, rate: at(scenario.mixedShare) }));
+  const runs = [
+    ...alone.map((driven) => ({ name: driven[0]!.scenario.name, prefix: '', driven })),
+    { name: 'all of them at once', prefix: 'mixed: ', driven: mixed },
+  ];
   const rows: string[][] = [];
   let allMet = true;
-  for (const [index, scenario] of scenarios.entries()) {
-    const step = `[${index + 1}/${scenarios.length}] ${scenario.name}, ${warmup} + ${duration} s\n`;
+  for (const [index, { name, prefix, driven }] of runs.entries()) {
+    const step = `[${index + 1}/${runs.length}] ${name}, ${warmup} + ${duration} s\n`;
     process.stderr.write(styleText('dim', step));
-    const { cells, met } = await measure(scenario);
-    rows.push(cells);
-    allMet &&= met;
+    for (const measured of await measure(platform, driven, { connections, warmup, duration })) {
+      const misses = missesOf(measured);
+      rows.push([`${prefix}${measured.scenario.name}`, ...cellsOf(measured), verdict(measured, misses)]);
+      allMet &&= misses.length === 0;
+    }
   }
   process.stdout.write(`\n${renderTable({ columns, rows, notes })}\n`);
   return allMet;
 }
 
-async function measure(scenario: Scenario): Promise<{ cells: string[]; met: boolean }> {
-  const url = platform[scenario.service];
-  const traffic = {
-    ...scenario,
-    url,
-    connections,
-    rate: Math.max(1, Math.round(rate * (scenario.share ?? 1))),
-  };
-  if (warmup > 0) await drive({ ...traffic, duration: warmup });
-  const endMeasuring = await measureUsage(url);
-  const outcome = await drive({ ...traffic, duration });
-  const usage = await endMeasuring();
-  const memory = await residentBytesOf(url);
-
-  const p95 = quantile(outcome, 0.95);
-  const errorRatio = outcome.failed / Math.max(1, outcome.latencies.length);
-  const misses = [
-    ...(p95 < scenario.p95Ms ? [] : [`p95 < ${scenario.p95Ms} ms`]),
-    ...(errorRatio < 0.001 ? [] : ['errors < 0.1 %']),
-    ...(usage.service < 0.7 ? [] : ['CPU < 70 %']),
-  ];
-  const met = misses.length === 0;
-  const cells = [
-    scenario.name,
+function cellsOf({ outcome, usage, cpuMsARequest, residentBytes }: Measured): string[] {
+  return [
     (outcome.latencies.length / duration).toFixed(0),
-    `${quantile(outcome, 0.5).toFixed(1)} ms`,
-    `${p95.toFixed(1)} ms`,
-    `${quantile(outcome, 0.99).toFixed(1)} ms`,
-    `${(errorRatio * 100).toFixed(2)} %`,
+    ...[0.5, 0.95, 0.99].map((q) => `${quantile(outcome, q).toFixed(1)} ms`),
+    `${(errorRatioOf(outcome) * 100).toFixed(2)} %`,
     percent(usage.service),
-    `${((usage.service * usage.durationMs) / Math.max(1, outcome.latencies.length)).toFixed(1)} ms`,
-    `${(memory / 2 ** 20).toFixed(0)} MiB`,
+    `${cpuMsARequest.toFixed(1)} ms`,
+    `${(residentBytes / 2 ** 20).toFixed(0)} MiB`,
     percent(usage.load),
     percent(usage.machine),
-    met ? `met: p95 < ${scenario.p95Ms} ms` : `missed: ${misses.join(', ')}`,
   ];
-  return { cells, met };
+}
+
+function missesOf({ scenario, outcome, usage }: Measured): string[] {
+  return [
+    ...(quantile(outcome, 0.95) < scenario.p95Ms ? [] : [`p95 < ${scenario.p95Ms} ms`]),
+    ...(errorRatioOf(outcome) < 0.001 ? [] : ['errors < 0.1 %']),
+    ...(usage.service < 0.7 ? [] : ['CPU < 70 %']),
+  ];
+}
+
+function verdict({ scenario }: Measured, misses: string[]): string {
+  return misses.length === 0 ? `met: p95 < ${scenario.p95Ms} ms` : `missed: ${misses.join(', ')}`;
+}
+
+function errorRatioOf({ failed, latencies }: Outcome): number {
+  return failed / Math.max(1, latencies.length);
 }
 
 function percent(share: number): string {

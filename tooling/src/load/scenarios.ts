@@ -7,8 +7,10 @@ export interface Scenario extends Pick<Traffic, 'method' | 'path' | 'body' | 'he
   service: 'payment' | 'user';
   /** The target, in milliseconds. */
   p95Ms: number;
-  /** Of the rate asked for. @default 1 */
+  /** Of the rate asked for, when it is driven by itself. @default 1 */
   share?: number;
+  /** Of the rate asked for, when all are driven at once; together 1. */
+  mixedShare: number;
 }
 
 /** What is driven and against which targets; makes the account and the payment that it needs. */
@@ -22,6 +24,7 @@ export async function prepareScenarios({ payment, user }: Platform): Promise<Sce
       name: 'POST /v1/payments',
       service: 'payment',
       p95Ms: 200,
+      mixedShare: 0.5,
       method: 'POST',
       path: () => '/v1/payments',
       body: newPayment,
@@ -31,6 +34,7 @@ export async function prepareScenarios({ payment, user }: Platform): Promise<Sce
       name: 'GET /v1/payments/:id',
       service: 'payment',
       p95Ms: 200,
+      mixedShare: 0.2,
       method: 'GET',
       path: () => `/v1/payments/${String(paid.id)}`,
     },
@@ -39,6 +43,7 @@ export async function prepareScenarios({ payment, user }: Platform): Promise<Sce
       name: 'POST /auth/login',
       service: 'user',
       p95Ms: 100,
+      mixedShare: 0.1,
       method: 'POST',
       share: 0.1,
       path: () => '/auth/login',
@@ -48,6 +53,7 @@ export async function prepareScenarios({ payment, user }: Platform): Promise<Sce
       name: 'GET /auth/me',
       service: 'user',
       p95Ms: 100,
+      mixedShare: 0.1,
       method: 'GET',
       path: () => '/auth/me',
       headers: () => ({ authorization: `Bearer ${String(login.accessToken)}` }),
@@ -56,6 +62,7 @@ export async function prepareScenarios({ payment, user }: Platform): Promise<Sce
       name: 'POST /phone/validate',
       service: 'user',
       p95Ms: 200,
+      mixedShare: 0.1,
       method: 'POST',
       path: () => '/phone/validate',
       body: () => ({ phone: '+49 1512 3456789' }),
