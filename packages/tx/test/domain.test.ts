@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createTransactionManager, isDomainViolationError, type TransactionManager } from '../src/index.js';
-import { engines, reasonOf, useDatabase } from './support/databases.js';
+import { connectionTo, engines, reasonOf, useDatabase } from './support/databases.js';
 
 describe.each(engines)('the domain guard on %s', (engine) => {
   const database = useDatabase(engine);
@@ -45,6 +45,26 @@ describe.each(engines)('the domain guard on %s', (engine) => {
       ])
         expect(isDomainViolationError(await reasonOf(call()))).toBe(true);
     expect(knex.client.pool.numUsed()).toBe(0);
+  });
+
+  it('refuses a replica of another domain, and does not pass it by for the primary', async () => {
+    const elsewhere = {
+      postgres: () => ({ ...connectionTo(database.url), database: 'template1' }),
+      mysql: () => ({ ...connectionTo(database.url), database: 'mysql' }),
+      sqlite: () => ({ filename: `${database.url}.replica` }),
+    };
+    const replica = database.pool({ connection: elsewhere[engine] });
+    const tm = createTransactionManager({
+      name: 'strange replica',
+      primary: knex,
+      replicas: [replica],
+      domain: { name: 'home', allow: [{ database: home }], mode: 'strict' },
+    });
+    managers.push(tm);
+    for (let round = 0; round < 2; round += 1)
+      expect(isDomainViolationError(await reasonOf(tm.read(() => use(tm))))).toBe(true);
+    expect(replica.client.pool.numUsed()).toBe(0);
+    await tm.run(() => use(tm));
   });
 
   it('warns of it otherwise', async () => {
