@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { currentFrame } from './context.js';
 import type { Core } from './core.js';
-import { TransactionTimeoutError } from './errors.js';
+import { PropagationError, TransactionTimeoutError } from './errors.js';
 import { execute } from './knex-port.js';
 import { show } from './options.js';
+import type { Scope } from './scope.js';
 
 /** What an advisory lock is called. */
 export type AdvisoryKey = string | number | bigint;
@@ -16,10 +17,16 @@ export async function withAdvisoryLock<T>(
   work: () => T | PromiseLike<T>,
 ): Promise<T> {
   const name = String(key);
+  const frame = currentFrame(core.client);
+  // SQLite has one writer at a time: there the transaction is the lock, and one that only reads is none.
+  const holds = frame?.kind === 'tx' && !(core.engine.kind === 'sqlite' && frame.scope.physical.readOnly);
+  if (!holds)
+    throw new PropagationError(
+      `advisoryLock(${show(name)}) of "${core.name}" needs a transaction that holds the lock, got options without one; leave out readOnly, SUPPORTS, NOT_SUPPORTED and NEVER`,
+    );
   if (core.engine.kind === 'postgres')
     await db.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [name]);
-  if (core.engine.kind === 'mysql') await lockOnMysql(core, db, name);
-  // SQLite has one writer at a time: the transaction is the lock.
+  if (core.engine.kind === 'mysql') await lockOnMysql(frame.scope, db, name);
   return work();
 }
 
@@ -33,12 +40,10 @@ export function checkAdvisoryKey(key: unknown): void {
 
 /** MySQL's locks belong to the session: it is released when the transaction is over, not before. */
 async function lockOnMysql(
-  core: Core,
+  { physical }: Scope,
   db: { raw(sql: string, bindings: readonly (string | number)[]): PromiseLike<unknown> },
   name: string,
 ): Promise<void> {
-  const frame = currentFrame(core.client);
-  if (frame?.kind !== 'tx') return;
   // Names are limited to 64 characters.
   const lock = `kit:${hash('sha1', name)}`;
   const [rows] = (await db.raw('select get_lock(?, ?) as locked', [lock, foreverSeconds])) as [
@@ -47,7 +52,6 @@ async function lockOnMysql(
   // NULL: the wait was ended by max_statement_time or KILL.
   if (rows[0]?.locked !== 1)
     throw new TransactionTimeoutError(`Advisory lock "${name}" did not come free in time`);
-  const { physical } = frame.scope;
   physical.beforeRelease.push(async () => {
     await execute(physical.client, physical.connection, `DO RELEASE_LOCK('${lock}')`);
   });

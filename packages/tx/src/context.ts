@@ -22,8 +22,6 @@ interface FrameBase {
   readonly client: KnexClient;
   readonly parent: Frame | undefined;
   readonly domain: string | undefined;
-  /** The client of builders that were made here. */
-  boundClient?: KnexClient;
 }
 
 interface GlobalState {

@@ -1,18 +1,16 @@
 import type { Knex } from 'knex';
 import { type Engine, nowSql } from './database-clock.js';
 import { inTurn, isAlone } from './in-turn.js';
+import { createTablesKnex, type TablesKnex } from './facade.js';
 import { coreOf, type TransactionManager } from './manager.js';
-
-/** @internal */
-export type Db = TransactionManager['db'];
 
 /** @internal */
 export interface DatabaseSession {
   readonly engine: Engine;
   /** SQL for the database's own time in milliseconds. */
   readonly now: string;
-  /** The current transaction, else the pool. */
-  db(): Db;
+  /** In the current transaction, else on the pool; names and rows as they are in the database. */
+  readonly db: TablesKnex;
   raw(sql: string, bindings?: readonly Knex.RawBinding[]): Knex.Raw;
   /** A write of its own, or a part of the transaction that is active. `statement`: one that needs no BEGIN where the engine allows. */
   write<T>(fn: () => PromiseLike<T>, needs?: 'statement' | 'transaction'): Promise<T>;
@@ -24,13 +22,14 @@ export interface DatabaseSession {
  * @internal
  */
 export function openSession(tm: TransactionManager): DatabaseSession {
-  const { engine } = tm;
   const core = coreOf(tm);
+  const { engine } = tm;
+  const db = createTablesKnex(core);
   return {
     engine,
     now: nowSql[engine],
-    db: () => tm.db,
-    raw: (sql, bindings = []) => tm.db.raw(sql, [...bindings]),
+    db,
+    raw: (sql, bindings = []) => db.raw(sql, [...bindings]),
     write: async (fn, needs = 'statement') => {
       // A lone statement commits by itself.
       if (needs === 'statement' && engine !== 'sqlite') return fn();

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.js';
 import { execute, type Connection } from './knex-port.js';
+import type { Isolation } from './options.js';
 import { leadingWords } from './statement.js';
 
 interface MysqlConnection extends Connection {
@@ -20,7 +21,6 @@ const inTransaction = 1;
 export const mysqlEngine: Engine = {
   kind: 'mysql',
   isolations: ['read uncommitted', 'read committed', 'repeatable read', 'serializable'],
-  defaultIsolation: 'repeatable read',
   textRules: { executableComments: true },
   canCancel: true,
   drainsStreams: true,
@@ -43,6 +43,14 @@ export const mysqlEngine: Engine = {
       options.readOnly === true ? 'READ ONLY' : '',
     ].filter(Boolean);
     await execute(client, connection, ['START TRANSACTION', modes.join(', ')].join(' ').trim());
+  },
+
+  async isolationOf(client, connection) {
+    const variable = isMariaDb(connection) ? '@@tx_isolation' : '@@transaction_isolation';
+    const [rows] = (await execute(client, connection, `SELECT ${variable} AS level`)) as [
+      { level: string }[],
+    ];
+    return rows[0]?.level.replace('-', ' ').toLowerCase() as Isolation;
   },
 
   async commit(client, connection, wantPosition) {

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.js';
 import { execute, type Connection, type KnexClient } from './knex-port.js';
+import type { Isolation } from './options.js';
 import { leadingWords } from './statement.js';
 
 interface PgConnection extends Connection {
@@ -21,7 +22,6 @@ interface PgResult {
 export const postgresEngine: Engine = {
   kind: 'postgres',
   isolations: ['read uncommitted', 'read committed', 'repeatable read', 'serializable'],
-  defaultIsolation: 'read committed',
   textRules: { dollarQuotes: true },
   canCancel: true,
   drainsStreams: false,
@@ -39,6 +39,11 @@ export const postgresEngine: Engine = {
         ? ''
         : `; SET LOCAL statement_timeout = ${limit}; SET LOCAL idle_in_transaction_session_timeout = ${limit}`;
     await execute(client, connection, `BEGIN${modes}${limits}`);
+  },
+
+  async isolationOf(client, connection) {
+    const { rows } = (await execute(client, connection, 'SHOW transaction_isolation')) as PgResult;
+    return rows?.[0]?.transaction_isolation as Isolation;
   },
 
   async commit(client, connection, wantPosition) {

@@ -17,7 +17,7 @@ interface SqliteConnection extends Connection {
 export const sqliteEngine: Engine = {
   kind: 'sqlite',
   isolations: ['serializable'],
-  defaultIsolation: 'serializable',
+  isolationOf: () => Promise.resolve('serializable'),
   textRules: {},
   canCancel: false,
   drainsStreams: false,

@@ -16,7 +16,8 @@ export type ServerTruth = 'open' | 'aborted' | 'none';
 export interface Engine {
   readonly kind: 'postgres' | 'mysql' | 'sqlite';
   readonly isolations: readonly Isolation[];
-  readonly defaultIsolation: Isolation;
+  /** What an open transaction runs at that was begun without saying so: each server, role and session has its own default. */
+  isolationOf(client: KnexClient, connection: Connection): Promise<Isolation>;
   readonly textRules: TextRules;
   begin(client: KnexClient, connection: Connection, options: BeginOptions): Promise<void>;
   /** Commits; the server's answer, and with `wantPosition` where the commit is in its log. */

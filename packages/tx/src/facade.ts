@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { createAmbientClient, type AmbientClient } from './ambient-client.js';
 import type { AmbientKnex } from './ambient-knex.js';
-import { currentFrame } from './context.js';
+import { currentFrame, type Frame } from './context.js';
 import type { Core } from './core.js';
 import type { KnexClient } from './knex-port.js';
 
@@ -24,19 +24,7 @@ export function createAmbientKnex(
   primary: Knex,
   runInTransaction: <T>(fn: () => Promise<T>) => Promise<T>,
 ): AmbientKnex {
-  const client = createAmbientClient(core);
-
-  /** A builder that leaves its scope unawaited stays bound to it, so that it fails there instead of autocommitting. */
-  function here(): KnexClient {
-    const frame = currentFrame(core.client);
-    if (frame === undefined || frame.kind === 'none') return client;
-    if (frame.boundClient !== undefined) return frame.boundClient;
-    const own = Object.create(client) as AmbientClient;
-    own.boundFrame = frame;
-    frame.boundClient = own;
-    return own;
-  }
-
+  const here = boundHere(core, createAmbientClient(core));
   const db = ((table: unknown, options?: unknown) => {
     const builder = here().queryBuilder();
     return builder.table(table, options);
@@ -64,4 +52,34 @@ export function createAmbientKnex(
         ),
     },
   });
+}
+
+/** What the package's own tables are asked with. */
+export type TablesKnex = Pick<AmbientKnex, 'raw'> & ((table: string) => Knex.QueryBuilder);
+
+/**
+ * The same without the user's `postProcessResponse` and `wrapIdentifier`: what camelCases his rows would rename the
+ * columns of the package's own tables too.
+ */
+export function createTablesKnex(core: Core): TablesKnex {
+  const client = createAmbientClient(core);
+  client.config = { ...client.config, postProcessResponse: undefined, wrapIdentifier: undefined };
+  const here = boundHere(core, client);
+  const tables = (table: string) => here().queryBuilder().table(table);
+  return Object.assign(tables, { raw: (...args: unknown[]) => here().raw(...args) }) as unknown as TablesKnex;
+}
+
+/** A builder that leaves its scope unawaited stays bound to it, so that it fails there instead of autocommitting. */
+function boundHere(core: Core, client: AmbientClient): () => KnexClient {
+  const bound = new WeakMap<Frame, AmbientClient>();
+  return () => {
+    const frame = currentFrame(core.client);
+    if (frame === undefined || frame.kind === 'none') return client;
+    const known = bound.get(frame);
+    if (known !== undefined) return known;
+    const own = Object.create(client) as AmbientClient;
+    own.boundFrame = frame;
+    bound.set(frame, own);
+    return own;
+  };
 }

@@ -64,7 +64,7 @@ export function createIdempotency(tm: TransactionManager, options: IdempotencyOp
   checkMs('leaseMs', leaseMs, 30);
   checkMs('ttlMs', ttlMs, 1);
   const session = openSession(tm);
-  const keys = () => tm.db('kit_idempotency');
+  const keys = () => session.db('kit_idempotency');
   const after = (ms: number) => session.raw(`${session.now} + ${Math.ceil(ms)}`);
   let completed = 0;
 

@@ -41,7 +41,7 @@ export function createInbox(tm: TransactionManager): Inbox {
       checkFunction(fn);
       return tm.run({ retry: { attempts: 5 } }, async () => {
         // Of two at the same time the second one waits here until the first has committed or rolled back.
-        const inserted: unknown = await tm.db.raw(insertSql[session.engine], [consumer, messageId]);
+        const inserted: unknown = await session.raw(insertSql[session.engine], [consumer, messageId]);
         if (countOf(inserted) === 0) return { status: 'duplicate' as const };
         return { status: 'handled' as const, result: await fn() };
       });
@@ -49,7 +49,7 @@ export function createInbox(tm: TransactionManager): Inbox {
     async purge(olderThanMs) {
       checkMs('olderThanMs', olderThanMs, 0);
       const before = session.raw(`${session.now} - ${Math.floor(olderThanMs)}`);
-      return session.write(() => tm.db('kit_inbox').where('handled_at', '<', before).delete());
+      return session.write(() => session.db('kit_inbox').where('handled_at', '<', before).delete());
     },
   };
 

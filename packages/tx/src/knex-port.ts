@@ -23,7 +23,13 @@ export interface QueryObject {
 /** The part of knex's client that the manager builds on; knex itself types it as `any`. */
 export interface KnexClient {
   driverName: string;
-  config: { pool?: { max?: number }; connectionPool?: unknown };
+  config: {
+    pool?: { max?: number };
+    connectionPool?: unknown;
+    /** The user's hooks between columns and what his code calls them. */
+    postProcessResponse?: unknown;
+    wrapIdentifier?: unknown;
+  };
   connectionSettings?: { host?: string; filename?: string; database?: string };
   isMariaDB?: boolean;
   pool?: { max?: number; acquireTimeoutMillis?: number };

@@ -26,7 +26,7 @@ export const txMigrations: readonly TxMigration[] = Object.freeze([
     name: 'kit_tx_0001_saga_outbox_inbox_idempotency',
     up: (knex: Knex) => createTables(knex),
     async down(knex: Knex) {
-      for (const table of Object.keys(tables).toReversed()) await knex.schema.dropTableIfExists(table);
+      for (const table of Object.keys(tables).toReversed()) await knex.raw(`DROP TABLE IF EXISTS ${table}`);
     },
   }),
 ]);
@@ -136,7 +136,7 @@ async function createMissing(knex: Knex, engine: keyof typeof types): Promise<vo
 
 /** The collation without padding has another name in each of the two. */
 async function bytewiseCollation(knex: Knex): Promise<string> {
-  const [[row]] = (await knex.raw('SELECT version() AS version')) as [[{ version: string }]];
+  const [row] = (await knex.select(knex.raw('version() as version'))) as [{ version: string }];
   return row.version.includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
 }
 

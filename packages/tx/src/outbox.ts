@@ -66,7 +66,7 @@ export function createOutbox(tm: TransactionManager): Outbox {
         due_at: session.raw(session.now),
         created_at: session.raw(session.now),
       };
-      const insert = tm.db('kit_outbox').insert(row);
+      const insert = session.db('kit_outbox').insert(row);
       // PostgreSQL delivers the note at COMMIT, once per transaction, to the relays of every instance.
       await (session.engine === 'postgres'
         ? insert.returning(session.raw(`pg_notify('kit_outbox', '')`))
@@ -75,7 +75,7 @@ export function createOutbox(tm: TransactionManager): Outbox {
       return messageId;
     },
     async backlog() {
-      const [row] = await tm.db('kit_outbox').where({ status: 'pending' }).count({ size: '*' });
+      const [row] = await session.db('kit_outbox').where({ status: 'pending' }).count({ size: '*' });
       return Number((row as { size: unknown }).size);
     },
   };

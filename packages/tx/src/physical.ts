@@ -41,7 +41,7 @@ export async function beginPhysical(
     engine,
     gate: createGate(root, options.gateTimeoutMs),
     root,
-    isolation: (options.snapshot === true ? 'repeatable read' : options.isolation) ?? engine.defaultIsolation,
+    isolation: options.snapshot === true ? 'repeatable read' : options.isolation,
     readOnly: options.readOnly === true,
     ended: false,
   };

@@ -8,6 +8,7 @@ import { runReadScope } from './run-read.js';
 import { runRoot } from './run.js';
 import { runJoined, runNested } from './run-inner.js';
 import { closedScopeError, type Scope } from './scope.js';
+import { isolationOf } from './statements.js';
 import { testState } from './test-state.js';
 
 /** Decides, from the propagation and from what is active here, what a call of `tm.run` becomes. */
@@ -27,10 +28,10 @@ export async function propagate<T>(core: Core, options: RunOptions, fn: Work<T>)
     case 'REQUIRED':
     case 'SUPPORTS':
     case 'MANDATORY':
-      refuseOtherIsolation(core, active, options);
+      await refuseOtherIsolation(core, active, options);
       return runJoined(core, active, options, fn);
     case 'NESTED':
-      refuseOtherIsolation(core, active, options);
+      await refuseOtherIsolation(core, active, options);
       return runNested(core, active.physical, active.level, active, options, fn);
     case 'REQUIRES_NEW':
       refuseSecondWriter(core);
@@ -63,7 +64,7 @@ export async function propagateRead<T>(
       );
     if (propagation === 'NEVER')
       throw new PropagationError(`NEVER: a transaction of "${core.name}" is active`);
-    refuseOtherIsolation(core, frame.scope, options);
+    await refuseOtherIsolation(core, frame.scope, options);
     return runJoined(core, frame.scope, options, fn);
   }
   if (propagation === 'MANDATORY')
@@ -122,10 +123,11 @@ function refuseInner(core: Core, active: Scope, options: RunOptions): void {
     );
 }
 
-function refuseOtherIsolation(core: Core, active: Scope, options: RunOptions): void {
+async function refuseOtherIsolation(core: Core, active: Scope, options: RunOptions): Promise<void> {
   const wanted = options.snapshot === true ? 'repeatable read' : options.isolation;
-  const { isolation } = active.physical;
-  if (wanted !== undefined && wanted !== isolation)
+  if (wanted === undefined) return;
+  const isolation = await isolationOf(active);
+  if (wanted !== isolation)
     throw new PropagationError(
       `isolation ${wanted} cannot join the transaction of "${core.name}", which runs at ${isolation}; use REQUIRES_NEW or set it on the outermost call`,
     );

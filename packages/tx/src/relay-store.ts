@@ -35,7 +35,7 @@ export type RelayStore = ReturnType<typeof createRelayStore>;
 export function createRelayStore(session: DatabaseSession, leaseMs: number) {
   const { now } = session;
   const after = (ms: number) => session.raw(`${now} + ${Math.ceil(ms)}`);
-  const outbox = () => session.db()('kit_outbox');
+  const outbox = () => session.db('kit_outbox');
 
   const store = {
     async isIdle(): Promise<boolean> {
@@ -144,7 +144,7 @@ export function createRelayStore(session: DatabaseSession, leaseMs: number) {
           .whereNull('msg_key')
           .orWhereNotExists(
             session
-              .db()('kit_outbox as earlier')
+              .db('kit_outbox as earlier')
               .whereRaw('earlier.msg_key = kit_outbox.msg_key and earlier.id < kit_outbox.id')
               .where('earlier.status', 'pending')
               .select(session.raw('1')),

@@ -42,7 +42,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
   const { now } = session;
   const afterSql = (ms: number) => `${now} + ${Math.ceil(ms)}`;
   const after = (ms: number) => session.raw(afterSql(ms));
-  const sagas = () => session.db()('kit_saga');
+  const sagas = () => session.db('kit_saga');
   const columns = [
     'id', 'name', 'version', 'status', 'next_step', 'fence', 'owner', 'retries', 'input', 'input_hash', 'error', 'trace',
   ]; // prettier-ignore
@@ -160,7 +160,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       return session.write(async () => {
         if (!(await store.advanceInside(saga, change, []))) return false;
         await session
-          .db()('kit_saga_step')
+          .db('kit_saga_step')
           .where({ saga_id: saga.id, phase: 'undo' })
           .whereNot({ status: 'done' })
           .update({ attempts: 0 });
@@ -247,7 +247,7 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     const ids = [...steps.keys()];
     for (let start = 0; start < ids.length; start += 500) {
       const found: RawRow[] = await session
-        .db()('kit_saga_step')
+        .db('kit_saga_step')
         .whereIn('saga_id', ids.slice(start, start + 500))
         .orderBy(['saga_id', 'seq', 'phase'])
         .select('*');

@@ -35,7 +35,8 @@ export interface Physical {
   readonly engine: Engine;
   readonly gate: Gate;
   readonly root: TxLevel;
-  readonly isolation: Isolation;
+  /** Unknown until somebody asks, where it was begun at the server's default. */
+  isolation: Isolation | undefined;
   readonly readOnly: boolean;
   /** Why no further statement is sent; the transaction cannot commit. */
   poison?: { readonly error: Error; readonly lost: boolean } | undefined;

@@ -3,6 +3,7 @@ import type { Engine } from './engine.js';
 import { messageOf } from './error-message.js';
 import { inFlightOf } from './in-flight.js';
 import { execute, type QueryObject } from './knex-port.js';
+import type { Isolation } from './options.js';
 import { mayWrite } from './statement.js';
 import { closedScopeError, type Physical, type Scope, type TxLevel } from './scope.js';
 
@@ -66,6 +67,22 @@ export async function sendOwn(physical: Physical, level: TxLevel, sql: string): 
     await noteFailure(physical, level, error);
     throw error;
   }
+}
+
+/** Asked at most once a transaction, and only for a call inside that wants a certain isolation. */
+export async function isolationOf(scope: Scope): Promise<Isolation> {
+  const { physical, level } = scope;
+  if (physical.isolation !== undefined) return physical.isolation;
+  const asked = physical.gate.run(level, scope, async () => {
+    if (physical.poison !== undefined) throw physical.poison.error;
+    try {
+      return await physical.engine.isolationOf(physical.client, physical.connection);
+    } catch (error) {
+      await noteFailure(physical, level, error);
+      throw error;
+    }
+  });
+  return (physical.isolation = await inFlightOf(scope, asked));
 }
 
 async function noteFailure(physical: Physical, level: TxLevel, error: unknown): Promise<void> {

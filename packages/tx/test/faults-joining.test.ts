@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isPropagationError, type RunOptions } from '../src/index.js';
+import { createTransactionManager, isPropagationError, type RunOptions } from '../src/index.js';
 import { engines, labels, reasonOf, useEntries } from './support/databases.js';
 
 /** The ninth fault of the design page; see faults.test.ts. */
 describe.each(engines)('9: an inner transaction with other wishes on %s', (engine) => {
-  const { knex, tm, add } = useEntries(engine);
+  const { database, knex, tm, add } = useEntries(engine);
 
   describe('plain knex', () => {
     it('takes readOnly on a nested transaction, and writes in it', async () => {
@@ -94,6 +94,44 @@ describe.each(engines)('9: an inner transaction with other wishes on %s', (engin
       );
       expect(await labels(knex)).toEqual(['joined']);
     });
+
+    if (engine !== 'sqlite')
+      it('compares with what the server begins with by itself, also where that is not the usual level', async () => {
+        const [own, usual] =
+          engine === 'postgres'
+            ? (['repeatable read', 'read committed'] as const)
+            : (['read committed', 'repeatable read'] as const);
+        const setting =
+          engine === 'postgres'
+            ? `SET default_transaction_isolation = '${own}'`
+            : `SET SESSION TRANSACTION ISOLATION LEVEL ${own}`;
+        const tuned = database.pool({
+          pool: {
+            min: 0,
+            max: 1,
+            afterCreate: (
+              connection: { query(sql: string, done: (error?: Error) => void): void },
+              done: (error: Error | undefined, connection: unknown) => void,
+            ) => connection.query(setting, (error) => done(error ?? undefined, connection)),
+          },
+        });
+        await using other = createTransactionManager({ name: 'tuned', primary: tuned });
+        await other.run(async () => {
+          for (const propagation of ['REQUIRED', 'NESTED'] as const) {
+            await other.run({ propagation, isolation: own }, () =>
+              other.db('entry').insert({ label: propagation }),
+            );
+            const reason = await reasonOf(other.run({ propagation, isolation: usual }, async () => {}));
+            expect(reason).toMatchObject({
+              code: 'KIT_TX_PROPAGATION',
+              message: expect.stringContaining(
+                `isolation ${usual} cannot join the transaction of "tuned", which runs at ${own}`,
+              ),
+            });
+          }
+        });
+        expect(await labels(knex)).toEqual(['REQUIRED', 'NESTED']);
+      });
 
     if (engine !== 'sqlite')
       it('gives REQUIRES_NEW the isolation it asks for', async () => {

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hasServer, startRedis, type TestServer } from 'kit-tooling/servers';
 import {
   createLock,
   createTransactionManager,
   isLeaseLostError,
   isLockUnavailableError,
+  type RunOptions,
 } from '../src/index.js';
 import { engines, reasonOf, useDatabase } from './support/databases.js';
 
@@ -143,6 +144,22 @@ describe.each(engines)('tm.advisoryLock on %s', (engine) => {
       await Promise.all([outer, second]);
       expect(order).toEqual(['joined', 'other', 'outer ends', 'second']);
     });
+
+  it.each<RunOptions>([
+    { readOnly: true },
+    { propagation: 'SUPPORTS' },
+    { propagation: 'NOT_SUPPORTED' },
+    { propagation: 'NEVER' },
+    ...(engine === 'sqlite' ? [{ readOnly: true, snapshot: true }] : []),
+  ])('refuses %j, which has no transaction to hold the lock', async (options) => {
+    const work = vi.fn();
+    const reason = await reasonOf(tm.advisoryLock('key', options, work));
+    expect(reason).toMatchObject({
+      code: 'KIT_TX_PROPAGATION',
+      message: expect.stringContaining('advisoryLock("key") of "locked" needs a transaction'),
+    });
+    expect(work).not.toHaveBeenCalled();
+  });
 
   it('waits no longer than timeoutMs', async () => {
     const held = Promise.withResolvers<void>();
