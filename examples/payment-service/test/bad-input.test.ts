@@ -65,6 +65,9 @@ describe.each(engines)('on $engine', ({ start }) => {
         400,
         'VAL_',
       ],
+      ['a customer with a NUL', { ...good, customerId: 'a\0b' }, 400, 'VAL_INVALID_INPUT'],
+      ['half an emoji', { ...good, description: '\uD83D' }, 400, 'VAL_INVALID_INPUT'],
+      ['lists in lists in lists', '['.repeat(30_000) + ']'.repeat(30_000), 400, 'VAL_INVALID_INPUT'],
       ['65 KB', { ...good, description: 'x'.repeat(65 * 1024) }, 413, 'VAL_TOO_LARGE'],
     ];
     it.each(bodies)('%s', async (_what, body, status, code) => {
@@ -98,7 +101,16 @@ describe.each(engines)('on $engine', ({ start }) => {
             body,
             headers: { 'content-type': 'application/json', ...key },
           });
-        const bodies = ['{"amount":', 'null', '[]', '5', '{}', '{"amount":1,"paymentIds":["a"],"more":1}'];
+        const bodies = [
+          '{"amount":',
+          'null',
+          '[]',
+          '5',
+          '{}',
+          '{"amount":1,"paymentIds":["a"],"more":1}',
+          '{"amount":1,"reason":"\\u0000"}',
+          '{"paymentIds":["\\u0000"]}',
+        ];
         for (const body of bodies) {
           const answer = await post(body, { 'idempotency-key': 'bad-body' });
           expect(answer.status).toBe(400);
@@ -117,17 +129,43 @@ describe.each(engines)('on $engine', ({ start }) => {
       '/v1/settlements?more=1',
       `/v1/settlements/${'x'.repeat(90)}`,
       `/v1/payments/p/refunds/${'x'.repeat(90)}`,
+      '/v1/payments/%00',
+      '/v1/payments/%00/refunds',
+      '/v1/payments/p/refunds/%00',
+      '/v1/settlements/%00',
+      '/v1/payments?customerId=%00',
+      `/v1/payments?cursor=${cursorOf('1.\0')}`,
+      `/v1/payments?cursor=${cursorOf('1.😀')}`,
+      `/v1/settlements?cursor=${cursorOf('1.\0')}`,
+      `/v1/payments/p/refunds?cursor=${cursorOf('-1.x')}`,
     ])('GET %s', async (path) => {
       const answer = await platform.request(path);
       expect(answer.status).toBe(400);
       expectProblem(answer);
     });
 
-    it('another media type', async () => {
-      const answer = await send('amount=1', { 'content-type': 'application/x-www-form-urlencoded' });
-      expect(answer.status).toBe(415);
-      expectProblem(answer);
-    });
+    it.each(['application/x-www-form-urlencoded', 'text/plain', 'nonsense'])(
+      'another media type: %s',
+      async (type) => {
+        const answer = await send(good, { 'content-type': type });
+        expect([answer.status, answer.body.code]).toEqual([415, 'VAL_UNSUPPORTED_MEDIA']);
+        expectProblem(answer);
+      },
+    );
+
+    it.each(['GET /admin/sagas/%00', 'POST /admin/sagas/%00/resolve'])(
+      '%s, by an operator',
+      async (route) => {
+        const [method = '', path = ''] = route.split(' ');
+        const answer = await platform.request(path, {
+          method,
+          headers: { authorization: `Bearer ${platform.adminToken}`, 'content-type': 'application/json' },
+          ...(method === 'POST' && { body: '{"as":"retry"}' }),
+        });
+        expect(answer.status).toBe(400);
+        expectProblem(answer);
+      },
+    );
 
     it.each([
       ['GET', '/v1/payments?limit=0', 400],
@@ -174,6 +212,8 @@ describe.each(engines)('on $engine', ({ start }) => {
     });
   });
 });
+
+const cursorOf = (text: string) => Buffer.from(text).toString('base64url');
 
 function expectProblem({ status, headers, body }: Answer): void {
   expect(headers.get('content-type')).toContain('application/problem+json');

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { compareTextExactly } from './text.ts';
 
 type Migration = Knex.Migration & { name: string };
 
@@ -7,6 +8,7 @@ const migrations: Migration[] = [
   {
     name: '001_users',
     async up(knex) {
+      await compareTextExactly(knex);
       await knex.schema.createTable('users', (table) => {
         table.string('id', 36).primary();
         table.string('email', 254).notNullable().unique();

@@ -4,7 +4,13 @@ import type { User } from './users/user.ts';
 
 /** What the routes take and give: validated at the border, and the source of the OpenAPI document. */
 const email = z.email().max(254);
-const name = z.string().trim().min(1).max(200);
+const name = z
+  .string()
+  // PostgreSQL keeps no NUL, and half a surrogate pair is no character anywhere.
+  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'has characters that cannot be kept')
+  .trim()
+  .min(1)
+  .max(200);
 // Long passphrases are welcome; a megabyte of one is an attack on the hash.
 const password = z.string().min(10).max(200);
 const phone = z
@@ -22,8 +28,8 @@ export const newUser = registration.extend({ role: z.enum(['user', 'admin']).def
 export const userChanges = z
   .strictObject({ name: name.optional(), phone: phone.nullable().optional() })
   .refine((changes) => Object.keys(changes).length > 0, 'nothing to change');
-export const userId = z.uuid();
-export const pageQuery = z.object({
+export const userId = z.uuid().toLowerCase();
+export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().max(200).optional(),
 });

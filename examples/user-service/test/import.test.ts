@@ -123,6 +123,12 @@ describe.each(engines)('import-users, on $engine', { timeout: 300_000 }, ({ engi
     expect(await emails()).toEqual(['a@example.org', 'f@example.org']);
   });
 
+  it('rejects a NUL, which a database may not keep, and goes on behind it', async () => {
+    const result = await importFile('email,name\na@example.org,A\0\nb@example.org,B\n');
+    expect(result.stdout).toContain('1 imported, 1 rejected');
+    expect(result.rejects.join('\n')).toContain('2,"name: has characters that cannot be kept"');
+  });
+
   it('does not begin a file twice without --resume', async () => {
     const content = 'email,name\na@example.org,A\n';
     await importFile(content);

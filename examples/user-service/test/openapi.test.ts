@@ -62,11 +62,15 @@ describe('the OpenAPI document', () => {
     expect(register!.responses).toMatchObject({
       201: { description: 'Done' },
       409: { $ref: '#/components/responses/RES_EMAIL_TAKEN' },
+      413: { $ref: '#/components/responses/VAL_TOO_LARGE' },
+      415: { $ref: '#/components/responses/VAL_UNSUPPORTED_MEDIA' },
       429: { $ref: '#/components/responses/SYS_RATE_LIMITED' },
+      503: { $ref: '#/components/responses/SYS_UNAVAILABLE' },
     });
     const { patch } = document.paths['/users/{id}']!;
     expect(patch!.security).toEqual([{ bearer: [] }]);
-    expect(Object.keys(patch!.responses)).toEqual(['200', '400', '401', '403', '404', '500']);
+    expect(Object.keys(patch!.responses)).toEqual(['200', '400', '401', '403', '404', '413', '415', '500']);
+    expect(patch!.responses['401']).toMatchObject({ description: 'AUTH_FAILED, AUTH_TOKEN_EXPIRED' });
   });
 });
 

@@ -10,6 +10,7 @@ onEveryEngine('users', (service) => {
         name: 'Ada',
         phone: null,
       });
+      expect((await service.call('GET', `/users/${id.toUpperCase()}`, { token })).body.id).toBe(id);
       const changed = await service.call('PATCH', `/users/${id}`, {
         token,
         body: { name: 'Ada L.', phone: '+44 20 7946 0958' },
@@ -83,6 +84,8 @@ onEveryEngine('users', (service) => {
       ['a short password', { ...good, password: 'short' }],
       ['a password of a megabyte', { ...good, password: 'x'.repeat(1_000_000) }],
       ['an empty name', { ...good, name: '   ' }],
+      ['a NUL in the name', { ...good, name: 'W\0' }],
+      ['half an emoji in the name', { ...good, name: '\uD83D' }],
       ['a phone number that is none', { ...good, phone: '12' }],
       ['a field nobody knows', { ...good, isAdmin: true }],
       ['a role, which only administrators give', { ...good, role: 'admin' }],
@@ -109,12 +112,15 @@ onEveryEngine('users', (service) => {
       ['GET', '/users?limit=1000'],
       ['GET', '/users?limit=many'],
       ['GET', '/users?cursor=garbage'],
+      ['GET', '/users?page=2'],
+      ['GET', '/users?limit[]=2'],
+      ['GET', '/users/%00'],
     ])('%s %s is a 400', async (method, path) => {
       const { status, body } = await service.call(method, path, { token: adminToken });
       expect([status, body.code]).toEqual([400, 'VAL_INVALID_INPUT']);
     });
 
-    it.each([{}, { name: null }, { email: 'other@example.org' }, { phone: 5 }])(
+    it.each([{}, { name: null }, { name: 'W\0' }, { email: 'other@example.org' }, { phone: 5 }])(
       'PATCH with %j is a 400',
       async (body) => {
         const { id, token } = await service.newUser();

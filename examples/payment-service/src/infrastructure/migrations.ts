@@ -1,12 +1,16 @@
 import type { Knex } from 'knex';
 import { claimDatabase } from './ownership.ts';
+import { compareTextExactly } from './text.ts';
 
 /** Every change of the schema, in order; each runs once a database. Never edit one that has been released. */
 const migrations: { name: string; migration: Knex.Migration }[] = [
   {
     name: '000_owner',
     migration: {
-      up: (knex) => claimDatabase(knex, 'payment-service'),
+      async up(knex) {
+        await compareTextExactly(knex);
+        await claimDatabase(knex, 'payment-service');
+      },
       async down(knex) {
         await knex.schema.dropTable('database_owner');
       },

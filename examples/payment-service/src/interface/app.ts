@@ -74,6 +74,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         app.errorHandler(error, request, reply);
       }),
   });
+  // JSON and nothing else: what says that it is text is answered 415.
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 

@@ -5,7 +5,7 @@ import { errors } from './errors.ts';
 export function toPage(query: { limit: number; cursor?: string | undefined }): Page {
   if (query.cursor === undefined) return { limit: query.limit };
   const [, createdAt, id] =
-    /^(\d{1,15})\.(.{1,64})$/.exec(Buffer.from(query.cursor, 'base64url').toString()) ?? [];
+    /^(\d{1,15})\.([\x21-\x7e]{1,64})$/.exec(Buffer.from(query.cursor, 'base64url').toString()) ?? [];
   if (createdAt === undefined || id === undefined) {
     throw errors.VAL_INVALID_INPUT({ field: 'cursor' });
   }

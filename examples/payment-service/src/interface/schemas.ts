@@ -13,8 +13,13 @@ const currency = z
   .string()
   .refine(isCurrency, 'is no ISO 4217 currency')
   .meta({ description: 'ISO 4217, upper case', example: 'EUR' });
-const text = (max: number) => z.string().trim().min(1).max(max);
-const id = z.string().min(1).max(64);
+/** What every engine can keep: PostgreSQL knows no NUL, and half a surrogate pair is no character anywhere. */
+export const storable = z
+  .string()
+  .refine((value) => !value.includes('\0') && value.isWellFormed(), 'has characters that cannot be kept');
+const text = (max: number) => storable.trim().min(1).max(max);
+/** Visible ASCII: anything else leads to nothing. */
+const id = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 visible ASCII characters');
 const failure = z.object({ code: z.string(), message: z.string() });
 const timestamps = { createdAt: z.iso.datetime(), updatedAt: z.iso.datetime() };
 
@@ -55,7 +60,7 @@ export const paymentSchema = z
 
 export const paymentListQuery = pageQuery.extend({
   status: paymentStatus.optional(),
-  customerId: z.string().max(100).optional(),
+  customerId: storable.max(100).optional(),
 });
 
 export const createRefundBody = z

@@ -192,5 +192,6 @@ async function hashOf(file: string): Promise<string> {
 
 const isBlank = ({ bytes }: Line): boolean => bytes !== undefined && bytes.length === 0;
 
-/** What the rejects file shows of a line: enough to find it, never a gigabyte. */
-const excerptOf = ({ bytes }: Line): string => (bytes ? bytes.toString('utf8').slice(0, 1_000) : '');
+/** What the rejects file shows of a line: enough to find it, never a gigabyte, and no NUL, which PostgreSQL does not keep. */
+const excerptOf = ({ bytes }: Line): string =>
+  bytes ? bytes.toString('utf8').slice(0, 1_000).replaceAll('\0', '\uFFFD').toWellFormed() : '';

@@ -19,7 +19,7 @@ export function openApiDocument(): Record<string, unknown> {
 }
 
 function operation(route: DocumentedRoute) {
-  const { summary, status, body, query, answer, answerType, secured, errors: codes, path } = route;
+  const { summary, status, body, query, answer, answerType, secured, path } = route;
   return {
     summary,
     ...(secured ? { security: [{ bearer: [] }] } : {}),
@@ -42,10 +42,19 @@ function operation(route: DocumentedRoute) {
           ? { content: { [answerType ?? 'application/json']: { schema: z.toJSONSchema(answer) } } }
           : {}),
       },
-      ...problems(codes),
+      ...problems(codesOf(route)),
     },
   };
 }
+
+/** A route's own codes, and those of everything that takes a body or wants a token. */
+const codesOf = ({ body, secured, errors: own }: DocumentedRoute): Code[] => [
+  ...new Set<Code>([
+    ...own,
+    ...(body ? (['VAL_INVALID_INPUT', 'VAL_TOO_LARGE', 'VAL_UNSUPPORTED_MEDIA'] as const) : []),
+    ...(secured ? (['AUTH_FAILED', 'AUTH_TOKEN_EXPIRED'] as const) : []),
+  ]),
+];
 
 /** The answers of the catalogue, by status: one code is referred to, several share a description. */
 function problems(codes: readonly Code[]): Record<string, unknown> {

@@ -26,7 +26,7 @@ export interface DocumentedRoute {
   /** @default 'application/json' */
   answerType?: string;
   secured?: boolean;
-  /** Codes beside those that any route may give. */
+  /** Codes beside those that every route, every body and every token may give. */
   errors: Code[];
 }
 
@@ -41,7 +41,7 @@ export const routes: DocumentedRoute[] = [
     status: 201,
     body: registration,
     answer: userAnswer,
-    errors: ['VAL_INVALID_INPUT', 'RES_EMAIL_TAKEN', 'SYS_RATE_LIMITED'],
+    errors: ['RES_EMAIL_TAKEN', 'SYS_RATE_LIMITED', 'SYS_UNAVAILABLE'],
   },
   {
     method: 'post',
@@ -50,7 +50,7 @@ export const routes: DocumentedRoute[] = [
     status: 200,
     body: login,
     answer: tokenAnswer,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_INVALID_CREDENTIALS', 'SYS_RATE_LIMITED'],
+    errors: ['AUTH_INVALID_CREDENTIALS', 'SYS_RATE_LIMITED', 'SYS_UNAVAILABLE'],
   },
   {
     method: 'get',
@@ -59,7 +59,7 @@ export const routes: DocumentedRoute[] = [
     status: 200,
     answer: userAnswer,
     secured: true,
-    errors: ['AUTH_FAILED', 'AUTH_TOKEN_EXPIRED', 'RES_USER_NOT_FOUND'],
+    errors: ['RES_USER_NOT_FOUND'],
   },
   {
     method: 'get',
@@ -76,7 +76,7 @@ export const routes: DocumentedRoute[] = [
     body: newUser,
     answer: userAnswer,
     secured: true,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_EMAIL_TAKEN'],
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FORBIDDEN', 'RES_EMAIL_TAKEN'],
   },
   {
     method: 'get',
@@ -86,7 +86,7 @@ export const routes: DocumentedRoute[] = [
     query: pageQuery,
     answer: userPageAnswer,
     secured: true,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN'],
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FORBIDDEN'],
   },
   {
     method: 'get',
@@ -95,7 +95,7 @@ export const routes: DocumentedRoute[] = [
     status: 200,
     answer: userAnswer,
     secured: true,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
   },
   {
     method: 'patch',
@@ -105,7 +105,7 @@ export const routes: DocumentedRoute[] = [
     body: userChanges,
     answer: userAnswer,
     secured: true,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
   },
   {
     method: 'delete',
@@ -113,7 +113,7 @@ export const routes: DocumentedRoute[] = [
     summary: 'Delete a user',
     status: 204,
     secured: true,
-    errors: ['VAL_INVALID_INPUT', 'AUTH_FAILED', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
+    errors: ['VAL_INVALID_INPUT', 'AUTH_FORBIDDEN', 'RES_USER_NOT_FOUND'],
   },
   {
     method: 'post',

@@ -30,7 +30,8 @@ export async function resolveSaga(exchange: Exchange, sagas: SagasPort, id: stri
 
 function readResolution({ as, note, ...rest }: Record<string, unknown>): SagaResolution {
   if (!words.includes(as as string)) throw new Refusal(400, `"as" must be one of ${words.join(', ')}.`);
-  if (note !== undefined && (typeof note !== 'string' || note.length > maxNote)) {
+  // PostgreSQL keeps no NUL.
+  if (note !== undefined && (typeof note !== 'string' || note.length > maxNote || note.includes('\0'))) {
     throw new Refusal(400, `"note" must be a text of at most ${maxNote} characters.`);
   }
   const [unknown] = Object.keys(rest);

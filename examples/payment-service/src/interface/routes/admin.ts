@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { mayAdminister } from '../access.ts';
 import { errors } from '../errors.ts';
-import { idParams } from '../schemas.ts';
+import { idParams, storable } from '../schemas.ts';
 
 export interface AdminRoutesOptions {
   monitor: ErrorMonitor;
@@ -61,7 +61,7 @@ export const adminRoutes: FastifyPluginAsyncZod<AdminRoutesOptions> = async (app
         params: idParams,
         body: z.strictObject({
           as: z.enum(['retry', 'compensated', 'completed']),
-          note: z.string().max(500).optional(),
+          note: storable.max(500).optional(),
         }),
       },
     },
