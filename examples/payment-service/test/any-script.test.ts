@@ -1,18 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allEngines, type Engine } from './engines.ts';
-import { type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { allEngines, platformOn } from './engines.ts';
 
 describe.each(allEngines)('text, on $engine', ({ start }) => {
-  let database: Engine;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url, REDIS_URL: database.redisUrl });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start);
 
   it('comes back as it was sent, in whatever script', async () => {
     const texts = {

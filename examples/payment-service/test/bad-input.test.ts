@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, engines } from './engines.ts';
-import { type Answer, type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { engines, platformOn } from './engines.ts';
+import { type Answer } from './platform.ts';
 
 const good = { amount: 1_250, currency: 'EUR', customerId: 'customer-1' };
 
 describe.each(engines)('on $engine', ({ start }) => {
-  let database: Engine;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start);
   let keys = 0;
   const send = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
     platform.request('/v1/payments', {

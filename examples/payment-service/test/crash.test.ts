@@ -1,23 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engines } from './engines.ts';
-import { type Effect, eventually, type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { engines, platformOn } from './engines.ts';
+import { type Effect, eventually } from './platform.ts';
 
 describe.each(engines)('a service that is killed, on $engine', ({ start }) => {
-  let database: Awaited<ReturnType<typeof start>>;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-      SAGA_LEASE_MS: '2000',
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start, { SAGA_LEASE_MS: '2000' });
 
   it.each(['risk', 'order', 'channel'] as const)(
     'in the middle of the call to %s finishes the payment',

@@ -1,24 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Engine, engines } from './engines.ts';
-import { eventually, type Platform, startPlatform } from './platform.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { engines, platformOn } from './engines.ts';
+import { eventually, startPlatform } from './platform.ts';
 
 describe.each(engines)('on $engine', ({ start }) => {
-  let database: Engine;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-      // A short pause, so that the tests see the breaker close again.
-      BREAKER_OPEN_MS: '1000',
-      PARTNER_TIMEOUT_MS: '1500',
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
+  const platform = platformOn(start, {
+    // A short pause, so that the tests see the breaker close again.
+    BREAKER_OPEN_MS: '1000',
+    PARTNER_TIMEOUT_MS: '1500',
   });
   beforeEach(async () => {
     for (const name of ['risk', 'order', 'channel'] as const) await platform.heal(name);

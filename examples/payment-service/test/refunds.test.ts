@@ -1,22 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engines } from './engines.ts';
-import { eventually, type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { engines, platformOn } from './engines.ts';
+import { eventually } from './platform.ts';
 
 describe.each(engines)('refunds, on $engine', ({ start }) => {
-  let database: Awaited<ReturnType<typeof start>>;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start);
 
   const refund = (paymentId: string, amount: unknown, key: string = randomUUID()) =>
     platform.request(`/v1/payments/${paymentId}/refunds`, {

@@ -1,23 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allEngines } from './engines.ts';
-import { eventually, type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { allEngines, platformOn } from './engines.ts';
+import { eventually } from './platform.ts';
 
 describe.each(allEngines)('settlements, on $engine', ({ start }) => {
-  let database: Awaited<ReturnType<typeof start>>;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-      FEE_BASIS_POINTS: '150',
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start, { FEE_BASIS_POINTS: '150' });
 
   const settle = (paymentIds: unknown, key: string = randomUUID()) =>
     platform.request('/v1/settlements', { json: { paymentIds }, headers: { 'idempotency-key': key } });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, engines } from './engines.ts';
-import { eventually, type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { engines, platformOn } from './engines.ts';
+import { eventually } from './platform.ts';
 
 interface Check {
   name: string;
@@ -9,20 +9,9 @@ interface Check {
 }
 
 describe.each(engines)('a payment, on $engine', ({ start }) => {
-  let database: Engine;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({
-      DATABASE_URL: database.url,
-      REDIS_URL: database.redisUrl,
-      SAGA_UNDO_ATTEMPTS: '1',
-      BREAKER_OPEN_MS: '100',
-    });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
+  const platform = platformOn(start, {
+    SAGA_UNDO_ATTEMPTS: '1',
+    BREAKER_OPEN_MS: '100',
   });
 
   const checkNamed = async (name: string) => {

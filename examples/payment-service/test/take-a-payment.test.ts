@@ -1,18 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allEngines } from './engines.ts';
-import { type Platform, startPlatform } from './platform.ts';
+import { describe, expect, it } from 'vitest';
+import { allEngines, platformOn } from './engines.ts';
 
 describe.each(allEngines)('taking a payment, on $engine', ({ start }) => {
-  let database: Awaited<ReturnType<typeof start>>;
-  let platform: Platform;
-  beforeAll(async () => {
-    database = await start();
-    platform = await startPlatform({ DATABASE_URL: database.url, REDIS_URL: database.redisUrl });
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await database?.stop();
-  });
+  const platform = platformOn(start);
 
   it('answers 201 with the paid payment and where to find it', async () => {
     const paid = await platform.pay({ amount: 1_999, description: 'two books' });
