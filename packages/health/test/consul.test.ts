@@ -84,6 +84,42 @@ describe('registerService', () => {
     expect(agent.services.size).toBe(0);
   });
 
+  it('keeps the path of an agent behind a proxy', async () => {
+    const paths: (string | undefined)[] = [];
+    const proxy = createServer((req, res) => {
+      paths.push(req.url);
+      res.end();
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const service = await registerService({ ...options(), agentUrl: `http://127.0.0.1:${port}/consul/` });
+    await service.deregister();
+    proxy.closeAllConnections();
+    proxy.close();
+    expect(paths).toEqual([
+      '/consul/v1/agent/service/register',
+      '/consul/v1/agent/service/deregister/payment-service-10.0.0.7-3000',
+    ]);
+  });
+
+  it('is content when the service is out of the catalogue already', async () => {
+    const service = await registerService(options());
+    await service.deregister();
+    await service[Symbol.asyncDispose]();
+    expect(agent.services.size).toBe(0);
+  });
+
+  it('shows a token it cannot send to nobody', async () => {
+    for (const token of ['s3cr3t\n', 's3cr3t-ü', 's3cr3t x', '', null, 7]) {
+      const error = (await registerService({ ...options(), token: token as string }).catch(
+        (error: unknown) => error,
+      )) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toContain('token must be printable ASCII');
+      expect(String(error.stack) + String(error.cause)).not.toContain('s3cr3t');
+    }
+  });
+
   it('rejects with KIT_HEALTH_CONSUL when the agent refuses or is not there', async () => {
     const refused = await registerService({ ...options(), name: 'forbidden' }).catch(
       (error: unknown) => error,
@@ -107,8 +143,25 @@ describe('registerService', () => {
     [{ timeoutMs: 0 }, 'timeoutMs must be > 0'],
     [{ deregisterAfterMs: 1_000 }, 'deregisterAfterMs must be >= 60000'],
     [{ agentUrl: 'consul:8500' }, 'agentUrl must be an absolute http or https URL'],
+    [
+      { agentUrl: 'http://127.0.0.1:8500/?dc=a' },
+      'agentUrl must be an absolute http or https URL without a query',
+    ],
+    [{ agentUrl: 'http://u:pw@127.0.0.1:8500' }, 'agentUrl must not hold a user or password'],
+    [{ health: undefined }, 'health.report must be a function, got undefined'],
+    [
+      { address: 'http://10.0.0.7' },
+      'address must be a host name or an IP address without a port, got "http://',
+    ],
+    [{ address: '10.0.0.7:3000' }, 'address must be a host name or an IP address without a port'],
+    [{ address: '[fd00::7]' }, 'address must be a host name or an IP address without a port'],
+    [{ id: '..' }, 'id must not be "." or "..", got ".."'],
+    [{ tags: 'v2' }, 'tags must be an array of strings, got "v2"'],
+    [{ tags: ['v2', 7] }, 'tags[1] must be a non-empty string, got 7'],
+    [{ intervalMs: 1e21 }, 'intervalMs must be >= 1000 and <= 86400000, got 1e+21'],
+    [{ deregisterAfterMs: Infinity }, 'deregisterAfterMs must be >= 60000 and <= 2592000000, got Infinity'],
   ])('rejects %o', async (wrong, message) => {
-    await expect(registerService({ ...options(), ...wrong })).rejects.toThrow(message);
+    await expect(registerService({ ...options(), ...(wrong as object) })).rejects.toThrow(message);
   });
 });
 
