@@ -23,7 +23,8 @@ export interface BallotBox {
 export function createBallotBox(breakers: BreakerRegistry | readonly Breaker[], quorum: number): BallotBox {
   return {
     report() {
-      const report: Record<string, Ballot> = {};
+      // Without a prototype a breaker may be called `__proto__`.
+      const report = Object.create(null) as Record<string, Ballot>;
       for (const breaker of breakers) {
         const { calls, failing } = breaker.evidence;
         if (calls > 0) report[breaker.name] = { calls, failing };
@@ -58,6 +59,8 @@ export function checkShareOptions(options: {
     throw new TypeError(complaint('redis', 'an ioredis client', redis));
   if (typeof breakers !== 'object' || breakers === null || !(Symbol.iterator in breakers))
     throw new TypeError(complaint('breakers', 'a registry or a list of breakers', breakers));
+  if (Array.isArray(breakers))
+    for (const [at, breaker] of breakers.entries()) checkBreaker(`breakers[${at}]`, breaker);
   if (options.instanceId !== undefined) checkName(options.instanceId, 'instanceId');
   const intervalMs = checkNumber('intervalMs', options.intervalMs ?? 1_000, TIMER_MS);
   return {
@@ -68,13 +71,19 @@ export function checkShareOptions(options: {
   };
 }
 
+function checkBreaker(option: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || !('evidence' in value && 'trip' in value))
+    throw new TypeError(complaint(option, 'a breaker', value));
+}
+
 // What comes out of Redis was written by another process, perhaps by another version.
 function isBallot(value: unknown): value is Ballot {
   return (
     typeof value === 'object' &&
     value !== null &&
     'calls' in value &&
-    typeof value.calls === 'number' &&
+    Number.isInteger(value.calls) &&
+    (value.calls as number) > 0 &&
     'failing' in value &&
     typeof value.failing === 'boolean'
   );

@@ -30,18 +30,23 @@ export interface SharedStateOptions {
 /** Breakers that listen to their siblings in other processes. */
 export interface SharedState extends AsyncDisposable {
   readonly instanceId: string;
-  /** Exchanges the windows now; false when Redis did not answer, which is never an error. */
+  /** Exchanges the windows now; false when Redis did not answer within `ttlMs`, which is never an error. */
   sync(): Promise<boolean>;
   /** Stops the exchange and takes this instance's window out of Redis. */
   close(): Promise<void>;
 }
 
-/** Redis's own clock decides who is alive, so the instances' clocks need not agree. One round trip an interval. */
+/**
+ * Redis's own clock decides who is alive, so the instances' clocks need not agree. One round trip an interval.
+ * A report that waited too long on its way, in a client's queue or a frozen Redis, is old news and is not kept.
+ */
 const EXCHANGE = `
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('ZADD', KEYS[2], ms, ARGV[1])
+if ms <= tonumber(ARGV[4]) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], ms, ARGV[1])
+end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ms - ARGV[3])
 for _, id in ipairs(gone) do
   redis.call('HDEL', KEYS[1], id)
@@ -49,7 +54,7 @@ for _, id in ipairs(gone) do
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
-return redis.call('HGETALL', KEYS[1])`;
+return {ms, redis.call('HGETALL', KEYS[1])}`;
 
 /**
  * Lets a closed breaker open early when a quorum of instances sees the partner fail, each by its own window, so that
@@ -74,24 +79,37 @@ export function createSharedState(options: SharedStateOptions): SharedState {
   const keys = [`{${keyPrefix}}:windows`, `{${keyPrefix}}:seen`] as const;
   let exchange: Promise<boolean> | undefined;
   let closed = false;
+  /** Redis's clock less this process's monotonic one, as of the last answer. */
+  let aheadMs: number | undefined;
 
+  const exchangeOnce = async () => {
+    const sentAt = performance.now();
+    const own = JSON.stringify(box.report());
+    // Before the first answer Redis's time is not known, and no report can be dated.
+    const keepUntil = aheadMs === undefined ? 0 : Math.floor(sentAt + aheadMs + ttlMs);
+    const answer = await redis.eval(EXCHANGE, 2, ...keys, instanceId, own, ttlMs, keepUntil);
+    const [redisMs, flat] = answer as [number, string[]];
+    const now = performance.now();
+    aheadMs = redisMs - now;
+    if (!closed && now - sentAt <= ttlMs) box.decide(parse(flat));
+  };
   const exchangeNow = async (): Promise<boolean> => {
     if (closed) return false;
     try {
-      const own = JSON.stringify(box.report());
-      const flat = (await redis.eval(EXCHANGE, 2, ...keys, instanceId, own, ttlMs)) as string[];
-      if (!closed) box.decide(parse(flat));
+      if (aheadMs === undefined) await exchangeOnce();
+      await exchangeOnce();
       return true;
     } catch {
       return false;
     }
   };
   // A frozen Redis gets one command, not one an interval.
-  const sync = () =>
+  const start = () =>
     (exchange ??= exchangeNow().finally(() => {
       exchange = undefined;
     }));
-  const timer = setInterval(() => void sync(), intervalMs).unref();
+  const timer = setInterval(() => void start(), intervalMs).unref();
+  const sync = () => Promise.race([start(), delay(ttlMs).then(() => false)]);
 
   const close = async () => {
     clearInterval(timer);

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { runChild, type RunningChild } from 'kit-tooling/process';
 import { hasServer, startRedis, type TestServer } from 'kit-tooling/servers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBreaker, createBreakerRegistry } from '../src/index.js';
+import { type Breaker, createBreaker, createBreakerRegistry } from '../src/index.js';
 import { createSharedState } from '../src/redis.js';
 import { fail, succeed } from './support.js';
 
@@ -127,6 +127,44 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
     await server.restart();
   });
 
+  it('does not open on reports that waited for a frozen Redis', async () => {
+    const share = (breaker: Breaker) =>
+      createSharedState({
+        redis: connect(),
+        breakers: [breaker],
+        keyPrefix: 'late',
+        intervalMs: 500,
+        ttlMs: 500,
+      });
+    const breakers = Array.from({ length: 3 }, () => createBreaker({ name: 'p', windowMs: 500 }));
+    const shared = breakers.slice(0, 2).map(share);
+    for (const one of shared) expect(await one.sync()).toBe(true);
+    await server.freeze();
+    try {
+      for (const breaker of breakers.slice(0, 2)) await fail(breaker, 3);
+      // The reports are on their way when their windows run out.
+      expect(await Promise.all(shared.map((one) => one.sync()))).toEqual([false, false]);
+      await expect.poll(() => breakers.map(({ counts }) => counts.requests)).toEqual([0, 0, 0]);
+    } finally {
+      await server.thaw();
+    }
+    shared.push(share(breakers[2]!));
+    for (const one of shared.toReversed()) await expect.poll(() => one.sync()).toBe(true);
+    expect(breakers.map(({ state }) => state)).toEqual(['closed', 'closed', 'closed']);
+    for (const one of shared) await one.close();
+  });
+
+  it('lets a breaker of any name vote', async () => {
+    const breakers = ['__proto__', '__proto__'].map((name) => createBreaker({ name }));
+    const shared = breakers.map((breaker) =>
+      createSharedState({ redis: connect(), breakers: [breaker], keyPrefix: 'names', intervalMs: 60_000 }),
+    );
+    for (const breaker of breakers) await fail(breaker, 3);
+    for (let round = 0; round < 2; round++) for (const one of shared) await one.sync();
+    expect(breakers.map(({ state }) => state)).toEqual(['open', 'open']);
+    for (const one of shared) await one.close();
+  });
+
   it('survives what another version has written', async () => {
     const redis = connect();
     await redis.hset(
@@ -139,8 +177,12 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
       '{"p":7}',
       'd',
       'null',
+      'e',
+      '{"p":{"calls":1e999,"failing":true}}',
+      'f',
+      '{"p":{"calls":-5,"failing":true}}',
     );
-    for (const id of 'abcd') await redis.zadd('{odd}:seen', Date.now(), id);
+    for (const id of 'abcdef') await redis.zadd('{odd}:seen', Date.now(), id);
     const breaker = createBreaker({ name: 'p' });
     await fail(breaker, 4);
     const shared = createSharedState({ redis, breakers: [breaker], keyPrefix: 'odd' });
@@ -156,6 +198,7 @@ describe.runIf(hasServer('redis'))('createSharedState', () => {
       [{ redis: undefined }, 'redis must be an ioredis client'],
       [{ redis: { eval: () => [] } }, 'redis must be an ioredis client'],
       [{ breakers: 7 }, 'breakers must be a registry'],
+      [{ breakers: [7] }, 'breakers[0] must be a breaker, got 7'],
       [{ quorum: 0 }, 'quorum must be > 0 and <= 1, got 0'],
       [{ intervalMs: 0 }, 'intervalMs must be > 0'],
       [{ ttlMs: 10 }, 'ttlMs must be >= 1000, got 10'],
