@@ -13,10 +13,15 @@ export function aggregate(processes: readonly (readonly ForeignFamily[])[]): For
     .map((same) => ({ ...same[0]!, values: joinValues(same) }));
 }
 
-/** What outlives its process: counts. A gauge of a process that ended says nothing any more. */
+/** What outlives its process: counts. A gauge or a quantile of a process that ended says nothing any more. */
 export function keepSums(families: readonly ForeignFamily[]): ForeignFamily[] {
-  return families.filter(({ type }) => type === 'counter' || type === 'histogram');
+  return families
+    .filter(({ type }) => type === 'counter' || type === 'histogram' || type === 'summary')
+    .map((family) => (family.type === 'summary' ? { ...family, values: countsOf(family) } : family));
 }
+
+const countsOf = ({ name, values = [] }: ForeignFamily) =>
+  values.filter(({ metricName }) => metricName === `${name}_sum` || metricName === `${name}_count`);
 
 function joinValues(families: readonly ForeignFamily[]): ForeignValue[] {
   const join = joins[families[0]!.aggregator ?? 'sum'] ?? joins.sum!;
@@ -29,8 +34,15 @@ function joinValues(families: readonly ForeignFamily[]): ForeignValue[] {
   }
   return [...bySeries.values()].map((same) => ({
     ...same[0]!,
+    exemplar: newestExemplar(same),
     value: join(same.map(({ value }) => value)),
   }));
+}
+
+function newestExemplar(samples: readonly ForeignValue[]): ForeignValue['exemplar'] {
+  return samples
+    .map(({ exemplar }) => exemplar ?? undefined)
+    .reduce((newest, next) => ((next?.timestamp ?? -1) > (newest?.timestamp ?? -1) ? next : newest));
 }
 
 function seriesKey({ metricName, labels }: ForeignValue): string {

@@ -3,6 +3,7 @@ import { aggregate, keepSums } from './aggregate.js';
 import type { ForeignFamily } from './client.js';
 import { foreignLines, type Format } from './exposition.js';
 import { createHandler, type HandlerOptions, type MetricsHandler } from './handler.js';
+import { show } from './labels.js';
 import { checkWhole } from './options.js';
 import { writePage } from './page.js';
 import { processSources } from './process-sources.js';
@@ -34,7 +35,7 @@ interface Message {
 
 /**
  * Adds up the metrics of all processes of `node:cluster`. Call it in the primary and in every worker, after
- * `createMetrics`. Counters of workers that ended are kept, so that sums never fall.
+ * `createMetrics`. What workers that ended had counted is kept as of the last page, so that sums never fall.
  * @example
  * import cluster from 'node:cluster';
  * import { createServer } from 'node:http';
@@ -43,6 +44,9 @@ interface Message {
  * if (cluster.isPrimary) createServer(all.handler()).listen(9100);
  */
 export function clusterMetrics(options: ClusterMetricsOptions = {}): ClusterMetrics {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options must be an object, got ${show(options)}`);
+  }
   const timeoutMs = checkWhole('workerTimeoutMs', options.workerTimeoutMs ?? 1_000, 1, 60_000);
   const workers = cluster.isWorker ? answerPrimary(timeoutMs) : askWorkers(timeoutMs);
 

@@ -36,8 +36,12 @@ export function createHttpTracker(
   exemplars: boolean,
 ): TrackHttp {
   const { inFlight, seriesOf } = createHttpSeries(instruments, naming);
+  const tracked = new WeakSet<ServerResponse>();
 
   return (req, res, routeOf, lengthOf) => {
+    // An app and a sub-app, or a scope within it, may both have been given the adapter.
+    if (tracked.has(res)) return;
+    tracked.add(res);
     const startedAt = performance.now();
     const bytesBefore = req.socket?.bytesWritten ?? 0;
     const traceId = exemplars ? traceOf(res) : undefined;

@@ -96,6 +96,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
   const ends: (() => void)[] = [joinProcess(source)];
   const onScrape = (name: string, fn: () => unknown) => {
+    if (typeof name !== 'string' || name === '') {
+      throw new TypeError(`name of onScrape must be a non-empty string, got ${show(name)}`);
+    }
     if (typeof fn !== 'function') throw new TypeError(`fn of onScrape must be a function, got ${show(fn)}`);
     const end = store.collectors.add(name, fn);
     ends.push(end);

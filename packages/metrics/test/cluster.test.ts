@@ -1,7 +1,7 @@
 import { runChild } from 'kit-tooling/process';
 import { describe, expect, it } from 'vitest';
 import promClient from 'prom-client';
-import { aggregate } from '../src/aggregate.js';
+import { aggregate, keepSums } from '../src/aggregate.js';
 import { foreignLines } from '../src/exposition.js';
 import { clusterMetrics } from '../src/index.js';
 import { newMetrics, valueOf } from './clients.js';
@@ -83,6 +83,10 @@ describe('clusterMetrics', () => {
     all.close();
   });
 
+  it('refuses options that are none', () => {
+    expect(() => clusterMetrics(null as never)).toThrow('options must be an object, got null');
+  });
+
   it.each([0, -1, 1.5, '1'])('refuses a workerTimeoutMs of %s', (workerTimeoutMs) => {
     expect(() => clusterMetrics({ workerTimeoutMs: workerTimeoutMs as number })).toThrow(
       /workerTimeoutMs must be/,
@@ -103,6 +107,32 @@ describe('aggregate', () => {
   ])('joins by %s', (aggregator, expected) => {
     const [joined] = aggregate([gauge(aggregator, 2), gauge(aggregator, 4)]);
     expect(joined!.values).toEqual([{ value: expected, labels: { a: '1' } }]);
+  });
+
+  it('keeps the newest exemplar, and none where nobody has one', () => {
+    const buckets = (...exemplars: object[]) =>
+      exemplars.map((exemplar) => [
+        {
+          name: 'h',
+          type: 'histogram',
+          values: [{ metricName: 'h_bucket', labels: { le: 1 }, value: 1, ...exemplar }],
+        },
+      ]);
+    const at = (timestamp: number) => ({ exemplar: { value: 0.5, timestamp } });
+    expect(aggregate(buckets({}, at(2), at(1)))[0]!.values).toMatchObject([{ value: 3, ...at(2) }]);
+    expect(aggregate(buckets({}, {}))[0]!.values![0]!.exemplar).toBeUndefined();
+  });
+
+  it('keeps of a process that ended what a summary counted, and no quantile', () => {
+    const values = ['s', 's_sum', 's_count'].map((metricName) => ({
+      ...(metricName === 's' ? { labels: { quantile: 0.5 } } : { metricName }),
+      value: 4,
+    }));
+    const kept = keepSums([
+      { name: 's', type: 'summary', values },
+      { name: 'g', type: 'gauge', values: [{ value: 1 }] },
+    ]);
+    expect(kept).toEqual([{ name: 's', type: 'summary', values: values.slice(1) }]);
   });
 
   it('leaves out what the client says to omit', () => {

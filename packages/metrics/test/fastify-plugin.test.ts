@@ -25,6 +25,25 @@ describe('metricsPlugin', () => {
     await app.close();
   });
 
+  it('counts a request once when a scope registers it again', async () => {
+    const metrics = newMetrics();
+    const app = await startFastify(async (fastify) => {
+      await fastify.register(metricsPlugin, { metrics, cacheMs: 0 });
+      await fastify.register(
+        async (scope) => {
+          await scope.register(metricsPlugin, { metrics });
+          scope.get('/things', async () => 'x');
+        },
+        { prefix: '/scope' },
+      );
+    });
+    await (await fetch(`${app.url}/scope/things`)).text();
+    const text = await (await fetch(`${app.url}/metrics`)).text();
+    expect(valueOf(text, 'http_requests_total', { route: '/scope/things' })).toBe(1);
+    expect(valueOf(text, 'http_requests_in_flight')).toBe(1);
+    await app.close();
+  });
+
   it('measures HTTP/2, and serves the page over it', async () => {
     const metrics = newMetrics();
     const app = fastify({ http2: true });

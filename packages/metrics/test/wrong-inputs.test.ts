@@ -120,6 +120,11 @@ describe('instruments with wrong names', () => {
       () => metrics.onScrape('a', 1 as never),
       /onScrape must be a function/,
     ],
+    [
+      'an onScrape whose name is no text',
+      () => metrics.onScrape({} as never, () => {}),
+      /name of onScrape must be a non-empty string, got \{\}/,
+    ],
   ])('%s', (_name, make, message) => {
     expect(make).toThrow(message);
   });

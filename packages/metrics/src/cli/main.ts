@@ -4,7 +4,6 @@ import { parseArgs } from 'node:util';
 import { otelNaming } from '../otel.js';
 import { kitNaming } from '../http-naming.js';
 import { checkMetricName } from '../labels.js';
-import { checkNumber } from '../options.js';
 import { dashboardFiles } from './dashboards.js';
 import type { GeneratedFiles } from './generated-files.js';
 import { ruleFiles } from './rules.js';
@@ -81,12 +80,28 @@ function read(args: string[]): { command: string; folder: string; files?: Genera
     throw new Error(`--naming must be kit or otel, got ${values.naming}`);
   }
   const translate = createTranslator(values.prefix, values.naming === 'otel' ? otelNaming : kitNaming);
-  const slo = checkNumber('--slo', Number(values.slo), 0.5, 0.999999);
+  const slo = readSlo(values.slo);
+  checkRunbook(values.runbook);
   const files =
     command === 'dashboards'
       ? dashboardFiles(translate)
       : ruleFiles({ translate, slo, runbook: values.runbook });
   return { command, folder: values.out, files };
+}
+
+function readSlo(text: string): number {
+  const slo = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+  if (!(slo >= 0.5 && slo <= 0.999999)) {
+    throw new Error(`--slo must be a number from 0.5 to 0.999999, got "${text}"`);
+  }
+  return slo;
+}
+
+function checkRunbook(text: string): void {
+  // Whoever is woken at night follows it from a mail or a chat: a relative link leads nowhere there.
+  if (!/^https?:\/\/\S+$/.test(text) || !URL.canParse(text)) {
+    throw new Error(`--runbook must be an absolute http or https URL, got "${text}"`);
+  }
 }
 
 function write(folder: string, files: GeneratedFiles): void {
