@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isStorable } from './check-text.js';
 import { currentFrame } from './context.js';
 import type { Core } from './core.js';
 import { PropagationError, TransactionTimeoutError } from './errors.js';
@@ -36,6 +37,8 @@ export function checkAdvisoryKey(key: unknown): void {
     typeof key === 'bigint' ||
     (typeof key === 'number' && Number.isFinite(key));
   if (!fits) throw new TypeError(`key must be a non-empty string, a number or a bigint, got ${show(key)}`);
+  if (typeof key === 'string' && !isStorable(key))
+    throw new TypeError(`key must be well-formed text without NUL, got ${show(key)}`);
 }
 
 /** MySQL's locks belong to the session: it is released when the transaction is over, not before. */

@@ -1,7 +1,9 @@
 import type { ConnectionOptions, JobsOptions, Queue } from 'bullmq';
 import { Queue as BullQueue, Worker } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkObject, show } from './options.js';
 import { createRounds } from './rounds.js';
+import { checkCount, checkMs } from './saga-options.js';
 import type { OutboxMessage, SagaDispatch } from './index.js';
 
 /**
@@ -17,7 +19,10 @@ export function createBullmqPublisher(options: {
   /** The queue of a topic; the caller closes it. */
   queue: Queue | ((topic: string) => Queue);
 }): (batch: readonly OutboxMessage[]) => Promise<void> {
+  checkObject(options);
   const { queue } = options;
+  if (typeof queue !== 'function' && typeof queue?.addBulk !== 'function')
+    throw new TypeError(`queue must be a BullMQ queue or a function that gives one, got ${show(queue)}`);
   return async (batch) => {
     const byQueue = Map.groupBy(batch, ({ topic }) => (typeof queue === 'function' ? queue(topic) : queue));
     for (const [target, messages] of byQueue) {
@@ -59,7 +64,15 @@ export interface BullmqDispatch extends SagaDispatch {
  * const dispatch = createBullmqDispatch({ connection: { host: '127.0.0.1', port: 6379 } });
  */
 export function createBullmqDispatch(options: BullmqDispatchOptions): BullmqDispatch {
+  checkObject(options);
   const { connection, queue: name = 'kit-sagas', concurrency = 10, sweepMs = 30_000, onError } = options;
+  checkObject(connection, 'connection');
+  if (typeof name !== 'string' || name === '' || name.includes(':'))
+    throw new TypeError(`queue must be a name without colons, got ${show(name)}`);
+  checkCount('concurrency', concurrency);
+  checkMs('sweepMs', sweepMs, 1);
+  if (onError !== undefined && typeof onError !== 'function')
+    throw new TypeError(`onError must be a function, got ${show(onError)}`);
   const report = (error: unknown) => {
     try {
       onError?.(error);
@@ -165,7 +178,8 @@ function failingFast(connection: ConnectionOptions): ConnectionOptions {
   return isInstance ? connection : { ...connection, enableOfflineQueue: false };
 }
 
-/** The message id as it is, but for what BullMQ refuses: a colon, and whole numbers. */
+/** The message id but for what BullMQ refuses, a colon and whole numbers; two messages never have one job id. */
 function toJobId(messageId: string): string {
-  return /^\d+$/.test(messageId) ? `m-${messageId}` : messageId.replaceAll(/[%:]/g, encodeURIComponent);
+  if (/^-?\d+$/.test(messageId)) return `%n${messageId}`;
+  return messageId.replaceAll(/[%:]/g, encodeURIComponent);
 }

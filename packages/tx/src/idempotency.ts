@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { checkText } from './check-text.js';
 import { openSession } from './database-session.js';
 import { IdempotencyInProgressError, IdempotencyMismatchError, LeaseLostError } from './errors.js';
 import { fromJsonText, hashOf, toJsonText } from './json-value.js';
@@ -60,6 +61,7 @@ export type IdempotencyClaim =
  * const { replayed, response } = await idempotency.run({ key: 'k-1', body: { amount: 100 } }, async () => ({ id: 7 }));
  */
 export function createIdempotency(tm: TransactionManager, options: IdempotencyOptions = {}): Idempotency {
+  checkObject(options);
   const { leaseMs = 30_000, ttlMs = 86_400_000 } = options;
   checkMs('leaseMs', leaseMs, 30);
   checkMs('ttlMs', ttlMs, 1);
@@ -90,9 +92,7 @@ export function createIdempotency(tm: TransactionManager, options: IdempotencyOp
     async claim(request) {
       checkObject(request, 'request');
       const { key, body } = request;
-      if (typeof key !== 'string' || key === '' || key.length > 255) {
-        throw new TypeError(`key must be a string of 1 to 255 characters, got ${JSON.stringify(key)}`);
-      }
+      checkText('key', key, 255);
       const hash = hashOf(body, 'body');
       const token = randomUUID();
       const stored = await take(key, hash, token);

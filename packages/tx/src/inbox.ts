@@ -1,3 +1,4 @@
+import { checkText } from './check-text.js';
 import { type Engine, nowSql } from './database-clock.js';
 import { openSession } from './database-session.js';
 import type { TransactionManager } from './manager.js';
@@ -69,9 +70,3 @@ const insertSql: Record<Engine, string> = {
   // IGNORE would also shorten what is too long; the lengths were checked before.
   mysql: `INSERT IGNORE INTO kit_inbox (consumer, message_id, handled_at) VALUES (?, ?, ${nowSql.mysql})`,
 };
-
-function checkText(what: string, value: unknown, max: number): void {
-  if (typeof value !== 'string' || value === '' || value.length > max) {
-    throw new TypeError(`${what} must be a string of 1 to ${max} characters, got ${JSON.stringify(value)}`);
-  }
-}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeaseLostError, LockUnavailableError } from './errors.js';
-import { show } from './options.js';
+import { checkObject, checkSignal, show } from './options.js';
 
 /** The part of ioredis (or any client with this `eval`) that locks need. */
 export interface LockRedis {
@@ -85,14 +85,18 @@ const pollMs = 50;
 export function createLock(redis: LockRedis, options: LockOptions = {}): Lock {
   if (typeof redis?.eval !== 'function')
     throw new TypeError(`redis must be a client with eval, such as ioredis, got ${show(redis)}`);
+  checkObject(options);
   checkTimes(options);
   const { prefix = 'kit:lock:' } = options;
+  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string, got ${show(prefix)}`);
 
   const lock: Lock = {
     async acquire(key, acquireOptions = {}) {
       if (typeof key !== 'string' || key === '')
         throw new TypeError(`key must be a non-empty string, got ${show(key)}`);
+      checkObject(acquireOptions);
       checkTimes(acquireOptions);
+      checkSignal(acquireOptions.signal);
       const ttlMs = acquireOptions.ttlMs ?? options.ttlMs ?? 10_000;
       const waitMs = acquireOptions.waitMs ?? options.waitMs ?? 5_000;
       // One hash slot for both keys.

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { show } from './options.js';
 
 /** A migration as knex runs it; `up` may run twice and beside itself. */
 export interface TxMigration {
@@ -141,9 +142,11 @@ async function bytewiseCollation(knex: Knex): Promise<string> {
 }
 
 function engineOfKnex(knex: Knex): keyof typeof types {
-  const { dialect } = knex.client as { dialect: string };
+  const dialect = (knex?.client as { dialect?: unknown } | undefined)?.dialect;
   if (dialect === 'postgresql') return 'postgres';
   if (dialect === 'mysql') return 'mysql';
   if (dialect === 'sqlite3') return 'sqlite';
-  throw new TypeError(`knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got ${dialect}`);
+  throw new TypeError(
+    `knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got ${typeof dialect === 'string' ? dialect : show(knex)}`,
+  );
 }

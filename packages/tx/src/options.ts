@@ -160,9 +160,14 @@ export function checkManagerOptions(options: TransactionManagerOptions): void {
   if (domain !== undefined) checkDomain(domain);
 }
 
+const longestShown = 100;
+
 /** How an option's value appears in a message. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string')
+    return value.length <= longestShown
+      ? JSON.stringify(value)
+      : `${JSON.stringify(`${value.slice(0, longestShown)}…`)} (${value.length} characters)`;
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   return String(value);
@@ -212,7 +217,7 @@ function checkTimeout(timeoutMs: number | undefined): void {
 /** What setTimeout can wait for. */
 const isDuration = (ms: unknown) => typeof ms === 'number' && ms > 0 && ms <= 2_147_483_647;
 
-function checkSignal(signal: AbortSignal | undefined): void {
+export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw new TypeError(`signal must be an AbortSignal, got ${show(signal)}`);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { checkText } from './check-text.js';
 import { openSession } from './database-session.js';
 import { PropagationError } from './errors.js';
 import { toJsonText } from './json-value.js';
@@ -47,9 +48,9 @@ export function createOutbox(tm: TransactionManager): Outbox {
     async add(topic, payload, options = {}) {
       checkObject(options);
       const { key, messageId = randomUUID() } = options;
-      checkText('topic', topic);
-      checkText('messageId', messageId);
-      if (key !== undefined) checkText('key', key);
+      checkText('topic', topic, 255);
+      checkText('messageId', messageId, 255);
+      if (key !== undefined) checkText('key', key, 255);
       if (!tm.isActive()) {
         throw new PropagationError(
           `Outbox of "${tm.name}" needs a transaction: a message that is written by itself may tell of what never happened`,
@@ -79,10 +80,4 @@ export function createOutbox(tm: TransactionManager): Outbox {
       return Number((row as { size: unknown }).size);
     },
   };
-}
-
-function checkText(what: string, value: unknown): void {
-  if (typeof value !== 'string' || value === '' || value.length > 255) {
-    throw new TypeError(`${what} must be a string of 1 to 255 characters, got ${JSON.stringify(value)}`);
-  }
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { OutboxMessage } from './index.js';
+import { checkObject, show } from './options.js';
 
 /** Options of `createRedisStreamsPublisher`. */
 export interface RedisStreamsOptions {
@@ -17,7 +18,7 @@ export interface RedisStreamsOptions {
  * that goes from one stream to another within a batch costs a round trip more.
  * An entry has the fields `id`, `topic`, `key`, `payload` (JSON) and `headers` (JSON).
  *
- * @throws RangeError when `maxLength` is not an integer from 1.
+ * @throws TypeError, RangeError on wrong options, by name.
  * @example
  * import { Redis } from 'ioredis';
  * const publish = createRedisStreamsPublisher({ redis: new Redis(), maxLength: 100_000 });
@@ -25,9 +26,13 @@ export interface RedisStreamsOptions {
 export function createRedisStreamsPublisher(
   options: RedisStreamsOptions,
 ): (batch: readonly OutboxMessage[]) => Promise<void> {
+  checkObject(options);
   const { redis, stream = (message: OutboxMessage) => message.topic, maxLength } = options;
+  if (typeof redis?.pipeline !== 'function')
+    throw new TypeError(`redis must be an ioredis, got ${show(redis)}`);
+  if (typeof stream !== 'function') throw new TypeError(`stream must be a function, got ${show(stream)}`);
   if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength >= 1)) {
-    throw new RangeError(`maxLength must be an integer >= 1, got ${String(maxLength)}`);
+    throw new RangeError(`maxLength must be an integer >= 1, got ${show(maxLength)}`);
   }
   const trim = maxLength === undefined ? '' : String(maxLength);
   return async (batch) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { openSession } from './database-session.js';
 import type { TransactionManager } from './manager.js';
+import { checkObject } from './options.js';
 import { publishOutboxBacklog, publishOutboxPublished } from './outbox-channels.js';
 import { type ClaimedMessage, createRelayStore, type OutboxMessage, type Published } from './relay-store.js';
 import { listenForNotes } from './relay-listen.js';
@@ -182,6 +183,8 @@ const isRepeated = ({ message }: ClaimedMessage) => message.attempt > 1;
 const orderOf = ({ row, message }: ClaimedMessage): unknown => message.key ?? row;
 
 function checkOptions(options: OutboxRelayOptions) {
+  checkObject(options);
+  if (options.backoff !== undefined) checkObject(options.backoff, 'backoff');
   const { publish, batchSize = 100, pollMs = 1_000, leaseMs = 30_000, maxAttempts = 20, onError } = options;
   const { baseMs = 500, maxMs = 300_000 } = options.backoff ?? {};
   if (typeof publish !== 'function') throw new TypeError(`publish must be a function, got ${typeof publish}`);

@@ -1,3 +1,4 @@
+import { checkText } from './check-text.js';
 import { checkObject, show } from './options.js';
 
 /** The part of a Standard Schema (zod, valibot, arktype, …) that a saga needs. https://standardschema.dev */
@@ -137,7 +138,7 @@ export function defineSaga<Input>(saga: {
 }): SagaDefinition<Input> {
   checkObject(saga, 'saga');
   const { name, version, input, steps } = saga;
-  checkName('name', name);
+  checkText('name', name, 100);
   if (!Number.isSafeInteger(version) || version < 1 || version > 2 ** 31 - 1) {
     throw new RangeError(`version must be an integer >= 1, got ${show(version)}`);
   }
@@ -161,20 +162,14 @@ export function defineSaga<Input>(saga: {
 }
 
 function checkStep(name: string, run: unknown, options: LocalOptions): void {
-  checkName('step name', name);
+  checkText('step name', name, 100);
   if (typeof run !== 'function')
     throw new TypeError(`step "${name}" must have a function, got ${typeof run}`);
   checkObject(options);
   checkFunction('undo', options.undo);
   const { pivot } = options;
   if (pivot !== undefined && typeof pivot !== 'boolean') {
-    throw new TypeError(`pivot must be a boolean, got ${JSON.stringify(pivot)}`);
-  }
-}
-
-function checkName(what: string, name: unknown): void {
-  if (typeof name !== 'string' || name === '' || name.length > 100) {
-    throw new TypeError(`${what} must be a string of 1 to 100 characters, got ${JSON.stringify(name)}`);
+    throw new TypeError(`pivot must be a boolean, got ${show(pivot)}`);
   }
 }
 

@@ -3,6 +3,16 @@ import type { SagaDefinition } from './saga-definition.js';
 /** `failed`: nothing needed undoing. `stuck`: an undo was tried as often as allowed; an operator decides. */
 export type SagaStatus = 'running' | 'completed' | 'compensating' | 'compensated' | 'failed' | 'stuck';
 
+/** @internal */
+export const sagaStatuses: readonly SagaStatus[] = [
+  'running',
+  'completed',
+  'compensating',
+  'compensated',
+  'failed',
+  'stuck',
+];
+
 /** `unknown`: nobody here knows whether the partner acted. */
 export type StepStatus = 'started' | 'done' | 'failed' | 'unknown';
 

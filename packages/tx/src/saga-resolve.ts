@@ -16,9 +16,11 @@ export async function resolveSaga(store: SagaStore, id: string, { as, note }: Sa
   if (as !== 'retry' && as !== 'compensated' && as !== 'completed') {
     throw new RangeError(`as must be 'retry', 'compensated' or 'completed', got ${show(as)}`);
   }
+  if (note !== undefined && typeof note !== 'string')
+    throw new TypeError(`note must be a string, got ${show(note)}`);
   for (;;) {
     const saga = await store.find(id);
-    if (!saga) throw new RangeError(`id must be the id of a saga, got ${JSON.stringify(id)}`);
+    if (!saga) throw new RangeError(`id must be the id of a saga, got ${show(id)}`);
     if (isSettled(saga.status) && saga.status !== 'stuck') {
       throw new RangeError(`id must be the id of an open or stuck saga, ${id} is ${saga.status}`);
     }

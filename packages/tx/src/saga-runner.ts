@@ -1,13 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkText } from './check-text.js';
 import { openSession } from './database-session.js';
 import { IdempotencyMismatchError, SagaInputError, TransactionClosedError } from './errors.js';
 import { hashOf, toJsonText } from './json-value.js';
 import type { TransactionManager } from './manager.js';
 import type { SagaDefinition } from './saga-definition.js';
 import { isSettled } from './saga-drive.js';
-import { checkRunnerOptions, type SagaRunnerOptions } from './saga-options.js';
-import type { SagaStatus } from './saga-plan.js';
+import { checkObject, show } from './options.js';
+import { checkCount, checkRunnerOptions, type SagaRunnerOptions } from './saga-options.js';
+import { type SagaStatus, sagaStatuses } from './saga-plan.js';
 import { createSagaPoll } from './saga-poll.js';
 import { resolveSaga, type SagaResolution } from './saga-resolve.js';
 import { type SagaSnapshot, toSnapshot } from './saga-snapshot.js';
@@ -97,15 +99,18 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
 
   return {
     name: `${tm.name}-sagas`,
-    async start(saga, input, { dedupeKey } = {}) {
+    async start(saga, input, startOptions = {}) {
+      checkObject(saga, 'saga');
+      checkObject(startOptions);
+      const { dedupeKey } = startOptions;
       if (closed) throw new TransactionClosedError('The saga runner is closed; start sagas before close()');
       const known = definitionOf(saga);
       if (!known) {
         throw new RangeError(
-          `sagas must contain what is started, got "${saga.name}" version ${saga.version}`,
+          `sagas must contain what is started, got ${show(saga.name)} version ${show(saga.version)}`,
         );
       }
-      checkDedupeKey(dedupeKey);
+      if (dedupeKey !== undefined) checkText('dedupeKey', dedupeKey, 255);
       tm.assertNoTransaction();
       const valid = await validate(saga, input);
       const inputHash = hashOf(valid, `the input of saga "${saga.name}"`);
@@ -137,11 +142,21 @@ export function createSagaRunner(tm: TransactionManager, options: SagaRunnerOpti
       }
       return toSnapshot(await settledOrParked(row), sagas);
     },
-    get: snapshotOf,
-    async list({ status, limit = 1_000 } = {}) {
+    async get(id) {
+      checkId(id);
+      return snapshotOf(id);
+    },
+    async list(listOptions = {}) {
+      checkObject(listOptions);
+      const { status, limit = 1_000 } = listOptions;
+      if (status !== undefined && !sagaStatuses.includes(status))
+        throw new RangeError(`status must be one of ${sagaStatuses.join(', ')}, got ${show(status)}`);
+      checkCount('limit', limit);
       return (await store.list(status, limit)).map((row) => toSnapshot(row, sagas));
     },
     async resolve(id, resolution) {
+      checkId(id);
+      checkObject(resolution, 'resolution');
       await resolveSaga(store, id, resolution);
       poll.expect(id, 0);
     },
@@ -177,10 +192,8 @@ async function validate(saga: SagaDefinition, input: unknown): Promise<unknown> 
   );
 }
 
-function checkDedupeKey(key: unknown): void {
-  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > 255)) {
-    throw new TypeError(`dedupeKey must be a string of 1 to 255 characters, got ${JSON.stringify(key)}`);
-  }
+function checkId(id: unknown): void {
+  if (typeof id !== 'string') throw new TypeError(`id must be a string, got ${show(id)}`);
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

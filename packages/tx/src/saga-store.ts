@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { performance } from 'node:perf_hooks';
+import { isStorable } from './check-text.js';
 import type { DatabaseSession } from './database-session.js';
 import { fromJsonText } from './json-value.js';
 import type { SagaDefinition } from './saga-definition.js';
@@ -95,6 +96,8 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
     },
 
     async find(id: string): Promise<SagaRow | undefined> {
+      // An operator's, or a caller's: what no row can be called is no reason for an error of the database.
+      if (!isStorable(id)) return undefined;
       return (await load((query) => query.where('id', id), 1))[0];
     },
 
@@ -229,6 +232,8 @@ export function createSagaStore(session: DatabaseSession, owner: string, leaseMs
       .whereIn('status', openStatuses)
       .where('due_at', '<=', session.raw(`(select ${now})`))
       .where((known) => {
+        // Nothing at all would be no condition: a runner without sagas would take everybody's.
+        if (definitions.length === 0) void known.whereRaw('1 = 0');
         for (const { name, version } of definitions) void known.orWhere({ name, version });
       });
   }

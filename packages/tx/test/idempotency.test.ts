@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createIdempotency } from '../src/index.js';
 import { type Database, engines, eventually, openDatabase } from './durable-setup.js';
+import { wrongNames } from './support/wrong-names.js';
 
 describe.each(engines)('createIdempotency on %s', (engine) => {
   let database: Database;
@@ -148,10 +149,27 @@ describe.each(engines)('createIdempotency on %s', (engine) => {
     expect(await database.knex('effects')).toHaveLength(1);
   });
 
-  it.each([
-    ['', 'key must be'],
-    ['k'.repeat(256), 'key must be'],
-  ])('refuses the key %j', async (key, text) => {
-    await expect(createIdempotency(database.tm).run({ key, body: 1 }, async () => 1)).rejects.toThrow(text);
+  it.each(wrongNames)('refuses $name as a key', async ({ value, rule }) => {
+    const idempotency = createIdempotency(database.tm);
+    const request = { key: value as string, body: 1 };
+    await expect(idempotency.run(request, async () => 1)).rejects.toThrow(`key must be ${rule(255)}`);
+    await expect(idempotency.claim(request)).rejects.toThrow(`key must be ${rule(255)}`);
+    expect(await database.knex('kit_idempotency')).toEqual([]);
+  });
+
+  it.each<[unknown, unknown, string]>([
+    [undefined, async () => 1, 'request must be an object, got undefined'],
+    ['k', async () => 1, 'request must be an object, got "k"'],
+    [{ key: 'k', body: 1n }, async () => 1, 'body must be something JSON can hold, got a bigint at its root'],
+    [
+      { key: 'k', body: { at: [NaN] } },
+      async () => 1,
+      'body must be something JSON can hold, got NaN at .at.0',
+    ],
+    [{ key: 'k', body: 1 }, undefined, 'fn must be a function, got undefined'],
+  ])('refuses the request %o with %o', async (request, fn, text) => {
+    const run = createIdempotency(database.tm).run(request as never, fn as never);
+    await expect(run).rejects.toThrow(text);
+    expect(await database.knex('kit_idempotency')).toEqual([]);
   });
 });

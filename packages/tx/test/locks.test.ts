@@ -96,6 +96,10 @@ describe.runIf(hasServer('redis'))('createLock', () => {
 
   it.each([
     [() => createLock({} as never), 'redis must be a client with eval'],
+    [() => createLock(redis, null as never), 'options must be an object, got null'],
+    [() => createLock(redis, { prefix: 5 as never }), 'prefix must be a string, got 5'],
+    [() => createLock(redis).acquire('key', null as never), 'options must be an object, got null'],
+    [() => createLock(redis).acquire('key', { signal: 5 as never }), 'signal must be an AbortSignal, got 5'],
     [() => createLock(redis, { ttlMs: 1 }), 'ttlMs must be an integer >= 30, got 1'],
     [() => createLock(redis, { waitMs: -1 }), 'waitMs must be >= 0, got -1'],
     [() => createLock(redis).acquire(''), 'key must be a non-empty string, got ""'],
@@ -175,5 +179,7 @@ describe.each(engines)('tm.advisoryLock on %s', (engine) => {
     await holder;
     await tm.advisoryLock('slow', async () => {});
     await expect(tm.advisoryLock('', async () => {})).rejects.toThrow('key must be a non-empty string');
+    for (const key of ['a\0b', '\ud800'])
+      await expect(tm.advisoryLock(key, async () => {})).rejects.toThrow('key must be well-formed text');
   });
 });

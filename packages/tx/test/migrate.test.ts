@@ -46,4 +46,7 @@ it('refuses a database that it does not know', async () => {
   await expect(migrateTx(knex as never)).rejects.toThrow(
     'knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got oracle',
   );
+  await expect(migrateTx(undefined as never)).rejects.toThrow(
+    'knex must be for PostgreSQL, MySQL/MariaDB or SQLite, got undefined',
+  );
 });

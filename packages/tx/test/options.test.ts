@@ -134,6 +134,17 @@ describe('the errors', () => {
     for (const other of otherGuards) expect(other(error)).toBe(false);
   });
 
+  it.each(names)('the guard of %s takes a proxy that throws for none', (name) => {
+    const guard = (tx as unknown as Record<string, (error: unknown) => boolean>)[`is${name}`]!;
+    const refuse = () => {
+      throw new Error('do not look');
+    };
+    expect(guard(new Proxy({}, { get: refuse, has: refuse, getPrototypeOf: refuse }))).toBe(false);
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(guard(proxy)).toBe(false);
+  });
+
   it('a request with a wrong idempotency key has an HTTP status', () => {
     expect(new tx.IdempotencyMismatchError('x').status).toBe(422);
     expect(new tx.IdempotencyInProgressError('x').status).toBe(409);

@@ -9,6 +9,7 @@ import {
   type OutboxRelay,
 } from '../src/index.js';
 import { type Database, engines, eventually, openDatabase } from './durable-setup.js';
+import { wrongNames } from './support/wrong-names.js';
 
 describe.each(engines)('the outbox on %s', (engine) => {
   let database: Database;
@@ -75,9 +76,24 @@ describe.each(engines)('the outbox on %s', (engine) => {
     await expect(add('t', { n: 1n })).rejects.toThrow(
       'the payload of topic "t" must be something JSON can hold, got a bigint at .n',
     );
-    await expect(add('', 1)).rejects.toThrow('topic must be a string of 1 to 255 characters, got ""');
-    await expect(add('t', 1, { key: 'k'.repeat(256) })).rejects.toThrow('key must be');
     expect(await outbox.backlog()).toBe(0);
+  });
+
+  it.each(wrongNames)('refuses $name as a topic, key or message id', async ({ value, rule }) => {
+    const name = value as string;
+    await expect(add(name, 1)).rejects.toThrow(`topic must be ${rule(255)}`);
+    if (value !== undefined) {
+      await expect(add('t', 1, { key: name })).rejects.toThrow(`key must be ${rule(255)}`);
+      await expect(add('t', 1, { messageId: name })).rejects.toThrow(`messageId must be ${rule(255)}`);
+    }
+    expect(await createOutbox(database.tm).backlog()).toBe(0);
+  });
+
+  it.each<[unknown, string]>([
+    [null, 'options must be an object, got null'],
+    ['k', 'options must be an object, got "k"'],
+  ])('refuses the options %j', async (options, text) => {
+    await expect(add('t', 1, options as never)).rejects.toThrow(text);
   });
 
   it('wakes on the commit, long before the poll', async () => {
@@ -300,15 +316,11 @@ describe.each(engines)('the inbox on %s', (engine) => {
     expect(await database.knex('kit_inbox').pluck('message_id')).toEqual(['new']);
   });
 
-  it.each([
-    ['', 'm', 'consumer must be a string of 1 to 100 characters, got ""'],
-    ['c', '', 'messageId must be a string of 1 to 255 characters, got ""'],
-    ['c', 'm'.repeat(256), 'messageId must be'],
-    ['c', 7, 'messageId must be a string of 1 to 255 characters, got 7'],
-  ])('refuses consumer %j with message %j', async (consumer, message, text) => {
-    await expect(createInbox(database.tm).once(consumer, message as string, async () => 1)).rejects.toThrow(
-      text,
-    );
+  it.each(wrongNames)('refuses $name as a consumer or message id', async ({ value, rule }) => {
+    const inbox = createInbox(database.tm);
+    const name = value as string;
+    await expect(inbox.once(name, 'm', async () => 1)).rejects.toThrow(`consumer must be ${rule(100)}`);
+    await expect(inbox.once('c', name, async () => 1)).rejects.toThrow(`messageId must be ${rule(255)}`);
   });
 
   it('refuses a handler that is none, also of a message that was handled before', async () => {

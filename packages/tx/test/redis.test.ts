@@ -115,10 +115,39 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
     expect((await redis.xrange('shop:paid', '-', '+'))[0]![1]).toContain('"ü\\u0000"');
   });
 
-  it('refuses a maxLength that is no length', () => {
-    expect(() => createRedisStreamsPublisher({ redis, maxLength: 0 })).toThrow(
-      'maxLength must be an integer >= 1, got 0',
-    );
+  it.each<[() => unknown, string]>([
+    [() => createRedisStreamsPublisher(undefined as never), 'options must be an object, got undefined'],
+    [() => createRedisStreamsPublisher({} as never), 'redis must be an ioredis, got undefined'],
+    [
+      () => createRedisStreamsPublisher({ redis, stream: 'x' as never }),
+      'stream must be a function, got "x"',
+    ],
+    [() => createRedisStreamsPublisher({ redis, maxLength: 0 }), 'maxLength must be an integer >= 1, got 0'],
+    [() => createBullmqPublisher(null as never), 'options must be an object, got null'],
+    [
+      () => createBullmqPublisher({ queue: {} as never }),
+      'queue must be a BullMQ queue or a function that gives one, got an object',
+    ],
+    [() => createBullmqDispatch(undefined as never), 'options must be an object, got undefined'],
+    [() => createBullmqDispatch({} as never), 'connection must be an object, got undefined'],
+    [
+      () => createBullmqDispatch({ connection: connection(), queue: 'a:b' }),
+      'queue must be a name without colons, got "a:b"',
+    ],
+    [
+      () => createBullmqDispatch({ connection: connection(), concurrency: 0 }),
+      'concurrency must be an integer >= 1, got 0',
+    ],
+    [
+      () => createBullmqDispatch({ connection: connection(), sweepMs: NaN }),
+      'sweepMs must be >= 1 and < 2^31 milliseconds, got NaN',
+    ],
+    [
+      () => createBullmqDispatch({ connection: connection(), onError: 5 as never }),
+      'onError must be a function, got 5',
+    ],
+  ])('refuses wrong options before it connects, %#', (make, message) => {
+    expect(make).toThrow(message);
   });
 
   it('the outbox becomes BullMQ jobs whose id is the message id, so a second delivery is no second job', async () => {
@@ -129,12 +158,17 @@ describe.runIf(hasServer('redis'))('with Redis', () => {
       ['paid', { n: 1 }, { key: 'k', messageId: 'm1' }],
       ['paid', 2, { messageId: 'a:b' }],
       ['paid', 3, { messageId: '7' }],
+      ['paid', 3, { messageId: 'm-7' }],
+      ['paid', 3, { messageId: '-7' }],
+      ['paid', 3, { messageId: '%n7' }],
       ['paid', 4, { messageId: 'order 8/é' }],
     ]);
     await drained();
     await publish([{ id: 'm1', topic: 'paid', payload: { n: 1 }, headers: {}, attempt: 2 }]);
     const jobs = await queue.getJobs(['waiting']);
-    expect(new Set(jobs.map((job: Job) => job.id))).toEqual(new Set(['a%3Ab', 'm-7', 'm1', 'order 8/é']));
+    expect(new Set(jobs.map((job: Job) => job.id))).toEqual(
+      new Set(['a%3Ab', '%n7', 'm-7', '%n-7', '%25n7', 'm1', 'order 8/é']),
+    );
     expect(jobs.find((job: Job) => job.id === 'm1')).toMatchObject({
       name: 'paid',
       data: { id: 'm1', topic: 'paid', key: 'k', payload: { n: 1 }, headers: {} },

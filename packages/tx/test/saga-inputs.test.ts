@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   createOutboxRelay,
   createIdempotency,
+  createInbox,
+  createOutbox,
   createSagaRunner,
   defineSaga,
   isSagaInputError,
@@ -125,6 +127,8 @@ describe('what the factories refuse', () => {
 
   it.each<[Record<string, unknown>, string]>([
     [{}, 'publish must be a function, got undefined'],
+    [null as never, 'options must be an object, got null'],
+    [{ publish: async () => {}, backoff: 5 }, 'backoff must be an object, got 5'],
     [{ publish: async () => {}, batchSize: 0 }, 'batchSize must be an integer >= 1, got 0'],
     [{ publish: async () => {}, maxAttempts: 0 }, 'maxAttempts must be an integer >= 1, got 0'],
     [{ publish: async () => {}, pollMs: 0 }, 'pollMs must be >= 1'],
@@ -135,10 +139,70 @@ describe('what the factories refuse', () => {
   });
 
   it.each([
+    [null as never, 'options must be an object, got null'],
     [{ leaseMs: 1 }, 'leaseMs must be >= 30'],
     [{ ttlMs: 0 }, 'ttlMs must be >= 1'],
   ])('createIdempotency %j', (options, message) => {
     expect(() => createIdempotency(database.tm, options)).toThrow(message);
+  });
+
+  it.each<[string, (sagas: SagaRunner) => Promise<unknown>, string]>([
+    ['start without a saga', (s) => s.start(undefined as never, {}), 'saga must be an object, got undefined'],
+    [
+      'start of what is no saga',
+      (s) => s.start({} as never, {}),
+      'sagas must contain what is started, got undefined version undefined',
+    ],
+    [
+      'start with options null',
+      (s) => s.start(saga, { amount: 1 }, null as never),
+      'options must be an object, got null',
+    ],
+    [
+      'start with a dedupeKey that has NUL',
+      (s) => s.start(saga, { amount: 1 }, { dedupeKey: 'a\0' }),
+      'dedupeKey must be well-formed text without NUL',
+    ],
+    ['get of a number', (s) => s.get(5 as never), 'id must be a string, got 5'],
+    ['list with options null', (s) => s.list(null as never), 'options must be an object, got null'],
+    [
+      'list of an unknown status',
+      (s) => s.list({ status: 'done' as never }),
+      'status must be one of running, completed, compensating, compensated, failed, stuck, got "done"',
+    ],
+    ['list of a part of a saga', (s) => s.list({ limit: 0.5 }), 'limit must be an integer >= 1, got 0.5'],
+    ['resolve of a number', (s) => s.resolve(5 as never, { as: 'retry' }), 'id must be a string, got 5'],
+    [
+      'resolve without a word',
+      (s) => s.resolve('x', undefined as never),
+      'resolution must be an object, got undefined',
+    ],
+    [
+      'resolve with a note that is none',
+      (s) => s.resolve('x', { as: 'retry', note: 5 as never }),
+      'note must be a string, got 5',
+    ],
+  ])('%s', async (_what, call, message) => {
+    runner = createSagaRunner(database.tm, { sagas: [saga] });
+    await expect(call(runner)).rejects.toThrow(message);
+    expect(await database.knex('kit_saga')).toEqual([]);
+  });
+
+  it.each<[string, (tm: never) => unknown]>([
+    ['createOutbox', createOutbox],
+    ['createInbox', createInbox],
+    ['createIdempotency', createIdempotency],
+    ['createSagaRunner', (tm) => createSagaRunner(tm, { sagas: [] })],
+    ['createOutboxRelay', (tm) => createOutboxRelay(tm, { publish: async () => {} })],
+  ])('%s without a manager', (_what, make) => {
+    for (const [tm, shown] of [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [{}, 'an object'],
+    ])
+      expect(() => make(tm as never)).toThrow(
+        `manager must come from createTransactionManager, got ${shown as string}`,
+      );
   });
 
   it('an input that does not fit the schema, before anything is stored', async () => {

@@ -48,6 +48,40 @@ describe.each(engines)('several instances on %s', (engine) => {
     await eventually(async () => (await runner!.get(id))?.status === 'completed');
   });
 
+  it('leaves the sagas of others alone where it knows none itself', async () => {
+    const waiting = defineSaga({
+      name: 'waiting',
+      version: 1,
+      input,
+      steps: [
+        remote(
+          'ask',
+          () => {
+            throw new TypeError('not now');
+          },
+          { pivot: true, unknown: () => true },
+        ),
+      ],
+    });
+    runner = createSagaRunner(database.tm, { sagas: [waiting], ...fast });
+    const { id } = await runner.start(waiting, { amount: 1 });
+    await runner.close();
+    const row = () => database.knex('kit_saga').where({ id }).first('fence', 'owner', 'due_at');
+    await database.knex('kit_saga').where({ id }).update({ due_at: 0 });
+    const before: unknown = await row();
+    let polls = 0;
+    const count = ({ sql }: { sql: string }) =>
+      void (polls += /select .id. from .kit_saga./.test(sql) ? 1 : 0);
+    database.knex.on('query', count);
+    const errors: unknown[] = [];
+    runner = createSagaRunner(database.tm, { sagas: [], ...fast, onError: (error) => errors.push(error) });
+    await eventually(() => polls >= 3);
+    await runner.close();
+    database.knex.off('query', count);
+    expect(errors).toEqual([]);
+    expect(await row()).toEqual(before);
+  });
+
   it('shares the work of several instances, each saga once', async () => {
     const seen: string[] = [];
     const saga = defineSaga({

@@ -333,6 +333,15 @@ describe.each(engines)('createSagaRunner on %s', (engine) => {
     recorded.stop();
   });
 
+  it.each(['a\0b', '\ud800', 'x'.repeat(300)])(
+    'knows no saga %j, and says so instead of the database',
+    async (id) => {
+      runner = createSagaRunner(database.tm, { sagas: [], ...fast });
+      expect(await runner.get(id)).toBeUndefined();
+      await expect(runner.resolve(id, { as: 'retry' })).rejects.toThrow('id must be the id of a saga, got ');
+    },
+  );
+
   it('gives one saga for one dedupeKey, and refuses the key with another input', async () => {
     let calls = 0;
     const saga = defineSaga({
