@@ -79,13 +79,17 @@ describe.each(engines)('the outbox on %s', (engine) => {
     expect(await outbox.backlog()).toBe(0);
   });
 
-  it.each(wrongNames)('refuses $name as a topic, key or message id', async ({ value, rule }) => {
+  it.each(wrongNames)('refuses $name as a topic', async ({ value, rule }) => {
     const name = value as string;
     await expect(add(name, 1)).rejects.toThrow(`topic must be ${rule(255)}`);
-    if (value !== undefined) {
-      await expect(add('t', 1, { key: name })).rejects.toThrow(`key must be ${rule(255)}`);
-      await expect(add('t', 1, { messageId: name })).rejects.toThrow(`messageId must be ${rule(255)}`);
-    }
+    expect(await createOutbox(database.tm).backlog()).toBe(0);
+  });
+
+  const wrongOptionals = wrongNames.filter(({ value }) => value !== undefined);
+  it.each(wrongOptionals)('refuses $name as a key or message id', async ({ value, rule }) => {
+    const name = value as string;
+    await expect(add('t', 1, { key: name })).rejects.toThrow(`key must be ${rule(255)}`);
+    await expect(add('t', 1, { messageId: name })).rejects.toThrow(`messageId must be ${rule(255)}`);
     expect(await createOutbox(database.tm).backlog()).toBe(0);
   });
 
