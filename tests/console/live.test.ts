@@ -141,6 +141,8 @@ describe.runIf(hasBrowser())('in a browser, the console of the payment-service',
     await page.getByText('live', { exact: true }).waitFor();
     await plot.waitFor();
     expect(await most()).toBeGreaterThan(0);
+    // What was measured minutes ago is not the answer time of now.
+    await page.getByRole('img', { name: /^95 % answered within: nothing now, at most / }).waitFor();
   });
 
   it('lets an operator resolve a stuck saga with a click, confirmed and audited', async () => {

@@ -25,6 +25,7 @@ export function makePlot({ label, tone, format, least }) {
     ),
     makeSvg('path', { class: 'area', 'data-part': 'area' }),
     makeSvg('path', { class: 'line', 'data-part': 'line' }),
+    makeSvg('path', { class: 'line alone', 'data-part': 'alone' }),
     makeSvg('path', { class: 'cursor', 'data-part': 'cursor' }),
   );
   const element = make(
@@ -40,14 +41,16 @@ export function makePlot({ label, tone, format, least }) {
     ),
   );
   let points = [];
+  /** What was measured last; none when there was nothing to measure. */
+  let latest;
   let window = { from: 0, to: 1 };
   /** The index of the point that is read; none for the latest. */
   let chosen;
 
   const xOf = (at) => ((at - window.from) / (window.to - window.from)) * width;
   const tell = () => {
-    const point = chosen === undefined ? points.at(-1) : points[chosen];
-    setText(part(element, 'value'), point === undefined ? '–' : format(point[1]));
+    const value = chosen === undefined ? latest : points[chosen][1];
+    setText(part(element, 'value'), value === undefined ? '–' : format(value));
     setText(part(element, 'when'), chosen === undefined ? 'now' : timeOfDay(points[chosen][0]));
     const x = chosen === undefined ? undefined : xOf(points[chosen][0]).toFixed(1);
     set(part(element, 'cursor'), 'd', x && `M${x} 0V${height}`);
@@ -79,6 +82,7 @@ export function makePlot({ label, tone, format, least }) {
     show(all, reachMs) {
       const to = all.at(-1)?.[0] ?? Date.now();
       window = { from: to - reachMs, to };
+      latest = all.at(-1)?.[1] ?? undefined;
       points = all.filter(([, value]) => value !== undefined && value !== null);
       if (chosen !== undefined && chosen >= points.length) chosen = undefined;
       const top = niceTop(Math.max(least, ...points.map(([, value]) => value)));
@@ -88,10 +92,16 @@ export function makePlot({ label, tone, format, least }) {
         ),
       );
       const ends = (run) => [run[0].split(' ')[0], run.at(-1).split(' ')[0]];
+      const isAlone = (run) => run.length === 1;
+      const linesOf = (some) => some.map((run) => `M${run.join('L')}`).join('');
+      set(part(element, 'line'), 'd', linesOf(runs.filter((run) => !isAlone(run))));
       set(
-        part(element, 'line'),
+        part(element, 'alone'),
         'd',
-        runs.map((run) => `M${run.join('L')}${run.length === 1 ? 'h.1' : ''}`).join(''),
+        runs
+          .filter(isAlone)
+          .map((run) => `M${run[0]}h.1`)
+          .join(''),
       );
       set(
         part(element, 'area'),
@@ -100,13 +110,12 @@ export function makePlot({ label, tone, format, least }) {
       );
       setText(part(element, 'scale'), format(top));
       const peak = points.length === 0 ? undefined : Math.max(...points.map(([, value]) => value));
-      const latest = points.at(-1)?.[1];
       set(
         svg,
         'aria-label',
-        latest === undefined
+        peak === undefined
           ? `${label}: no data yet`
-          : `${label}: ${format(latest)} now, at most ${format(peak)} in the last 15 minutes. Arrow keys read single points.`,
+          : `${label}: ${latest === undefined ? 'nothing' : format(latest)} now, at most ${format(peak)} in the last 15 minutes. Arrow keys read single points.`,
       );
       tell();
     },
