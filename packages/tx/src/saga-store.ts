@@ -6,6 +6,14 @@ import { fromJsonText } from './json-value.js';
 import type { SagaDefinition } from './saga-definition.js';
 import type { SagaErrorInfo, SagaStatus, StepRecord } from './saga-plan.js';
 import { type RawRow, type SagaRow, toSaga } from './saga-rows.js';
+import {
+  changedOf,
+  onSameStep,
+  stepColumns,
+  stepValues,
+  typedStepValues,
+  valuesOf,
+} from './saga-step-sql.js';
 
 export type { SagaRow };
 
@@ -276,31 +284,6 @@ interface Statement {
   readonly bindings: readonly Knex.RawBinding[];
 }
 
-const stepColumns = 'seq, phase, name, status, attempts, result, error';
-const stepValues = '?, ?, ?, ?, ?, ?, ?';
-const typedStepValues = '(?::integer, ?, ?, ?, ?::integer, ?, ?)';
-
-const valuesOf = ({ seq, phase, name, status, attempts, result, error }: StepRecord) => [
-  seq, phase, name, status, attempts, jsonOf(result), jsonOf(error),
-]; // prettier-ignore
-
-const replaced = ['status', 'attempts', 'result', 'error', 'updated_at'];
-const onConflict = `ON CONFLICT (saga_id, seq, phase) DO UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(', ')}`;
-const onSameStep = {
-  postgres: onConflict,
-  sqlite: onConflict,
-  mysql: `ON DUPLICATE KEY UPDATE ${replaced.map((column) => `${column} = VALUES(${column})`).join(', ')}`,
-};
-
-/** How many rows a raw UPDATE has changed, in the words of each driver. */
-function changedOf(engine: DatabaseSession['engine'], answer: unknown): number {
-  if (engine === 'postgres') return (answer as { rowCount: number }).rowCount;
-  if (engine === 'mysql') return (answer as [{ affectedRows: number }])[0].affectedRows;
-  return (answer as { changes: number }).changes;
-}
-
 const openStatuses: readonly SagaStatus[] = ['running', 'compensating'];
-
-const jsonOf = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
 
 const idOf = ({ id }: { id: string }) => id;
