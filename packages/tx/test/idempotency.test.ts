@@ -105,8 +105,9 @@ describe.each(engines)('createIdempotency on %s', (engine) => {
     });
   });
 
-  it('renews a long request, so that it is not repeated beside itself', async () => {
-    const idempotency = createIdempotency(database.tm, { leaseMs: 900 });
+  it('renews a long request before its lease ends, so that it is not repeated beside itself', async () => {
+    const leaseMs = 6_000;
+    const idempotency = createIdempotency(database.tm, { leaseMs });
     const lease = async () => Number((await database.knex('kit_idempotency').first('due_at'))?.due_at ?? 0);
     let finish = () => {};
     const long = idempotency.run(
@@ -114,9 +115,54 @@ describe.each(engines)('createIdempotency on %s', (engine) => {
       () => new Promise<void>((resolve) => (finish = resolve)),
     );
     const taken = await eventually(async () => (await lease()) || false);
-    await eventually(async () => (await lease()) > taken);
+    const renewed = await eventually(async () => {
+      const until = await lease();
+      return until > taken && until;
+    });
+    expect(renewed - taken).toBeLessThan(leaseMs);
     finish();
     expect(await long).toMatchObject({ replayed: false });
+  });
+
+  it('renews no more what was let go', async () => {
+    const idempotency = createIdempotency(database.tm, { leaseMs: 300 });
+    const claim = await idempotency.claim({ key: 'k', body: 1 });
+    if (claim.replayed) throw new Error('it cannot be');
+    claim.letGo();
+    const again = await eventually(() =>
+      idempotency
+        .run({ key: 'k', body: 1 }, async () => 'again')
+        .catch((error: { code?: string }) => {
+          if (error.code !== 'KIT_TX_IDEMPOTENCY_IN_PROGRESS') throw error;
+          return false as const;
+        }),
+    );
+    expect(again).toEqual({ replayed: false, response: 'again' });
+  });
+
+  it('lets one of many have a key whose process is gone', async () => {
+    const idempotency = createIdempotency(database.tm);
+    const claim = await idempotency.claim({ key: 'k', body: 1 });
+    if (claim.replayed) throw new Error('it cannot be');
+    claim.letGo();
+    await database.knex('kit_idempotency').update({ due_at: 1 });
+    let calls = 0;
+    await Promise.allSettled(
+      Array.from({ length: 8 }, () => idempotency.run({ key: 'k', body: 1 }, async () => (calls += 1))),
+    );
+    expect(calls).toBe(1);
+  });
+
+  it('keeps an answer that somebody frees afterwards', async () => {
+    const idempotency = createIdempotency(database.tm);
+    const claim = await idempotency.claim({ key: 'k', body: 1 });
+    if (claim.replayed) throw new Error('it cannot be');
+    await claim.complete('kept');
+    await claim.release();
+    expect(await idempotency.run({ key: 'k', body: 1 }, async () => 'x')).toEqual({
+      replayed: true,
+      response: 'kept',
+    });
   });
 
   it('forgets a response after its time and takes the key for a new request', async () => {
