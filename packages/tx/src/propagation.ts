@@ -37,10 +37,7 @@ export async function propagate<T>(core: Core, options: RunOptions, fn: Work<T>)
       refuseSecondWriter(core);
       return runRoot(core, options, fn);
     case 'NOT_SUPPORTED':
-      if (core.engine.kind === 'sqlite')
-        throw new PropagationError(
-          `NOT_SUPPORTED inside a transaction of "${core.name}" is refused: SQLite has one writer, and it is suspended`,
-        );
+      refuseSuspending(core);
       return runOutside(core, options, fn);
     case 'NEVER':
       throw new PropagationError(`NEVER: a transaction of "${core.name}" is active`);
@@ -56,21 +53,23 @@ export async function propagateRead<T>(
 ): Promise<T> {
   const frame = currentFrame(core.client);
   const { propagation = 'REQUIRED' } = options;
-  if (frame?.kind === 'tx' && propagation !== 'REQUIRES_NEW') {
-    if (frame.scope.closed) throw closedScopeError(frame.scope);
-    if (!mayJoinWrite && !frame.scope.physical.readOnly)
+  const active = frame?.kind === 'tx' ? frame.scope : undefined;
+  if (active !== undefined && propagation === 'NOT_SUPPORTED') refuseSuspending(core);
+  else if (active !== undefined && propagation !== 'REQUIRES_NEW') {
+    if (active.closed) throw closedScopeError(active);
+    if (!mayJoinWrite && !active.physical.readOnly)
       throw new PropagationError(
         `tm.run({ readOnly: true }) of "${core.name}" cannot join a transaction that writes; use tm.read`,
       );
     if (propagation === 'NEVER')
       throw new PropagationError(`NEVER: a transaction of "${core.name}" is active`);
-    await refuseOtherIsolation(core, frame.scope, options);
-    return runJoined(core, frame.scope, options, fn);
+    await refuseOtherIsolation(core, active, options);
+    return runJoined(core, active, options, fn);
   }
   if (propagation === 'MANDATORY')
     throw new PropagationError(`MANDATORY: no transaction of "${core.name}" is active`);
   if (options.snapshot === true || options.isolation !== undefined) {
-    if (frame?.kind === 'tx') refuseSecondWriter(core);
+    if (active !== undefined) refuseSecondWriter(core);
     return runRoot(core, options, fn);
   }
   if (testState(core.client).physical !== undefined) return runOutside(core, options, fn);
@@ -130,6 +129,13 @@ async function refuseOtherIsolation(core: Core, active: Scope, options: RunOptio
   if (wanted !== isolation)
     throw new PropagationError(
       `isolation ${wanted} cannot join the transaction of "${core.name}", which runs at ${isolation}; use REQUIRES_NEW or set it on the outermost call`,
+    );
+}
+
+function refuseSuspending(core: Core): void {
+  if (core.engine.kind === 'sqlite')
+    throw new PropagationError(
+      `NOT_SUPPORTED inside a transaction of "${core.name}" is refused: SQLite has one writer, and it is suspended`,
     );
 }
 

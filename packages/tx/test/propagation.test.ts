@@ -104,4 +104,32 @@ describe.each(engines)('propagation on %s', (engine) => {
     }).toEqual({ ...seen, rows: seen.rows.toSorted() });
     expect(knex.client.pool.numUsed()).toBe(0);
   });
+
+  const seen = async (): Promise<string[]> => tm.db('entry').orderBy('id').pluck('label');
+  const outside = () => tm.run({ readOnly: true, propagation: 'NOT_SUPPORTED' }, seen);
+
+  if (engine === 'sqlite')
+    it('NOT_SUPPORTED refuses reads outside of a transaction that is active, too', async () => {
+      expect(nameOf(await reasonOf(tm.run(outside)))).toBe('PropagationError');
+      expect(nameOf(await reasonOf(tm.read({ snapshot: true }, outside)))).toBe('PropagationError');
+      expect(await outside()).toEqual([]);
+    });
+  else
+    it('NOT_SUPPORTED reads outside of the transaction that is active, and only reads', async () => {
+      await tm.run(async () => {
+        await add('uncommitted');
+        expect(await outside()).toEqual([]);
+        expect(
+          await reasonOf(tm.run({ readOnly: true, propagation: 'NOT_SUPPORTED' }, () => add('never'))),
+        ).toBeInstanceOf(Error);
+      });
+      await tm.read({ snapshot: true }, async () => {
+        expect(await seen()).toEqual(['uncommitted']);
+        await knex('entry').insert({ label: 'since' });
+        expect(await seen()).toEqual(['uncommitted']);
+        expect(await outside()).toEqual(['uncommitted', 'since']);
+      });
+      expect(await labels(knex)).toEqual(['uncommitted', 'since']);
+      expect(knex.client.pool.numUsed()).toBe(0);
+    });
 });

@@ -12,7 +12,8 @@ const help = `import-users --file users.csv [--mode batch|interactive] [--resume
 
   Columns: email, name, and phone if you like; any order, first line is the header. UTF-8, one user a line.
 
-  --mode interactive  asks before it begins and whenever rows are rejected  (default: batch)
+  --mode interactive  asks before it begins, and whether to go on after 500 rows of which some were rejected
+                      (default: batch)
   --resume            goes on where an earlier import of the same file was cut off
   --rejects           where rejected lines go, with reasons  (default: <file>.rejected.csv)
 `;
