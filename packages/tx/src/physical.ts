@@ -72,9 +72,11 @@ export async function setSavepoint(scope: Scope): Promise<void> {
 /** Whether the savepoint's work is kept; if it is not, it is undone. */
 export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean> {
   const { physical, level, label } = scope;
-  const kept = keep && physical.engine.truth(physical.connection) !== 'aborted';
+  let kept = keep && physical.engine.truth(physical.connection) !== 'aborted';
   const ending = physical.gate.close(level, scope, async () => {
-    if (!kept) await sendOwn(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
+    kept &&= await releaseSavepoint(scope);
+    if (kept) return;
+    await sendOwn(physical, level, `ROLLBACK TO SAVEPOINT ${label}`);
     await sendOwn(physical, level, `RELEASE SAVEPOINT ${label}`);
   });
   try {
@@ -85,6 +87,18 @@ export async function endSavepoint(scope: Scope, keep: boolean): Promise<boolean
     throw error;
   }
   return kept;
+}
+
+/** False when it was aborted: pg tells of an error before it tells of the state after it, so what was read may be older. */
+async function releaseSavepoint({ physical, level, label }: Scope): Promise<boolean> {
+  const { engine, client, connection } = physical;
+  try {
+    await sendOwn(physical, level, `RELEASE SAVEPOINT ${label}`);
+    return true;
+  } catch (error) {
+    if ((await engine.truthAfterError(client, connection, error)) !== 'aborted') throw error;
+    return false;
+  }
 }
 
 /**

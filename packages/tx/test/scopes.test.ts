@@ -164,6 +164,38 @@ describe.each(engines)('scopes on %s', (engine) => {
         expect(await labels(knex)).toEqual(['outer', 'after']);
       });
 
+      it('and hears so where the error comes before the state of the server, as it does on the wire', async () => {
+        let isLate = false;
+        const late = database.pool({
+          pool: {
+            min: 0,
+            max: 1,
+            afterCreate(connection: { getTransactionStatus(): string }, done: () => void) {
+              const status = connection.getTransactionStatus.bind(connection);
+              connection.getTransactionStatus = () => (isLate ? 'T' : status());
+              done();
+            },
+          },
+        });
+        const manager = createTransactionManager({ name: 'late', primary: late });
+        const inner = await manager.run(async () => {
+          await manager.db('entry').insert({ label: 'outer' });
+          const reason = await reasonOf(
+            manager.run({ propagation: 'NESTED' }, async () => {
+              await manager.db('entry').insert({ label: 'inner' });
+              await reasonOf(manager.db.raw('select * from nowhere').then(() => {}));
+              isLate = true;
+            }),
+          );
+          isLate = false;
+          await manager.db('entry').insert({ label: 'after' });
+          return reason;
+        });
+        expect(isUnexpectedRollbackError(inner)).toBe(true);
+        expect(inner).toMatchObject({ cause: { code: '42P01' } });
+        expect(await labels(knex)).toEqual(['outer', 'after']);
+      });
+
       it('a limit that the caller set in the server is the server’s error, not a timeout of ours', async () => {
         const reason = await reasonOf(
           tm.run(async () => {
